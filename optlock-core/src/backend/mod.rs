@@ -1,0 +1,130 @@
+//! What each database can do and what its errors mean. Above this module no error code and no backend name appears.
+
+mod fault;
+mod mysql;
+mod postgres;
+mod sqlite;
+
+use sea_orm::sea_query::{Expr, LockType, SimpleExpr, Value};
+use sea_orm::{DbBackend, DbErr};
+
+pub use fault::Fault;
+
+/// The facts about one backend that decide how a write is sent and how its outcome is read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Capabilities {
+    /// The name that errors show.
+    pub(crate) name: &'static str,
+    /// Whether a write can hand back the row that it wrote.
+    pub(crate) returning: Returning,
+    /// How the row that won a conflict is read. A lock where a plain read would show the transaction's snapshot, in
+    /// which the conflict has not happened.
+    pub(crate) conflict_read: Option<LockType>,
+    /// How a row is read that must be shown to be current although nothing is written to it.
+    pub(crate) confirming_read: Option<LockType>,
+    /// The largest `u32` version that SeaORM can store and read back.
+    pub(crate) u32_limit: u64,
+    /// The largest `u64` version that SeaORM can store and read back; `None` where it supports no `u64` at all.
+    pub(crate) u64_limit: Option<u64>,
+    /// An expression over a counter column that fails the whole statement, on every setting of the server, for a row
+    /// in which it is evaluated. Used for rows at the counter's maximum, which some servers would clamp or turn into
+    /// a float.
+    pub(crate) fail_on: fn(SimpleExpr) -> SimpleExpr,
+    /// `max(column + ticks of so many microseconds, now)` for timestamp columns; `None` where the server cannot
+    /// compute it to the microsecond.
+    pub(crate) advance_timestamp: Option<fn(SimpleExpr, i64, Value) -> SimpleExpr>,
+}
+
+/// Support for `RETURNING` on writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Returning {
+    /// Always there, and it costs nothing extra.
+    Native,
+    /// There if the connection says so, but a plain write is cheaper.
+    OnRequest,
+    /// Not there on `UPDATE`, whatever the connection says.
+    Never,
+}
+
+/// The capabilities of a backend.
+pub(crate) fn capabilities(backend: DbBackend) -> Capabilities {
+    match backend {
+        DbBackend::Postgres => postgres::CAPABILITIES,
+        DbBackend::MySql => mysql::CAPABILITIES,
+        DbBackend::Sqlite => sqlite::CAPABILITIES,
+        // `DbBackend` may grow. The strictest of the known ones would be a guess; SQL for it cannot be built either.
+        _ => UNKNOWN,
+    }
+}
+
+/// A backend that this version of optlock does not know.
+const UNKNOWN: Capabilities = Capabilities {
+    name: "an unknown database",
+    returning: Returning::Never,
+    conflict_read: None,
+    confirming_read: None,
+    u32_limit: 0,
+    u64_limit: None,
+    fail_on: |column| column,
+    advance_timestamp: None,
+};
+
+/// What a database error means, whichever call of SeaORM it came from and whichever variant of `DbErr` carries it.
+pub(crate) fn fault(err: &DbErr) -> Fault {
+    #[cfg(any(feature = "sqlx-sqlite", feature = "sqlx-postgres", feature = "sqlx-mysql"))]
+    {
+        use sea_orm::{ConnAcquireErr, RuntimeErr};
+
+        match err {
+            DbErr::ConnectionAcquire(ConnAcquireErr::Timeout) => return Fault::PoolTimeout,
+            DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed) => return Fault::ConnectionLost,
+            DbErr::Conn(RuntimeErr::SqlxError(err))
+            | DbErr::Exec(RuntimeErr::SqlxError(err))
+            | DbErr::Query(RuntimeErr::SqlxError(err)) => return driver_fault(err),
+            _ => {}
+        }
+    }
+    let _ = err;
+    Fault::Other
+}
+
+#[cfg(any(feature = "sqlx-sqlite", feature = "sqlx-postgres", feature = "sqlx-mysql"))]
+fn driver_fault(err: &sea_orm::SqlxError) -> Fault {
+    use sea_orm::SqlxError;
+
+    match err {
+        SqlxError::Database(err) => {
+            let err = err.as_ref();
+            #[cfg(feature = "sqlx-postgres")]
+            if let Some(fault) = postgres::fault(err) {
+                return fault;
+            }
+            #[cfg(feature = "sqlx-mysql")]
+            if let Some(fault) = mysql::fault(err) {
+                return fault;
+            }
+            #[cfg(feature = "sqlx-sqlite")]
+            if let Some(fault) = sqlite::fault(err) {
+                return fault;
+            }
+            Fault::Other
+        }
+        SqlxError::Io(_) | SqlxError::Tls(_) | SqlxError::Protocol(_) | SqlxError::WorkerCrashed => {
+            Fault::ConnectionLost
+        }
+        SqlxError::PoolTimedOut => Fault::PoolTimeout,
+        SqlxError::PoolClosed => Fault::ConnectionLost,
+        _ => Fault::Other,
+    }
+}
+
+/// `CASE WHEN column < max THEN column + 1 ELSE <fails> END`: the next value of a counter column, in SQL.
+pub(crate) fn advance_counter(backend: DbBackend, column: &SimpleExpr, max: u64) -> SimpleExpr {
+    use sea_orm::sea_query::ExprTrait;
+
+    // Signed where it fits: PostgreSQL has no unsigned integers.
+    let max: Value = i64::try_from(max).map_or_else(|_| Value::from(max), Value::from);
+    Expr::case(column.clone().lt(Expr::val(max)), column.clone().add(1))
+        .finally((capabilities(backend).fail_on)(column.clone()))
+        .into()
+}

@@ -1,0 +1,171 @@
+//! `MySQL` and `MariaDB`, which SeaORM does not tell apart, and what speaks their protocol.
+
+use sea_orm::sea_query::{Expr, ExprTrait, LockType, SimpleExpr};
+
+use super::{Capabilities, Returning};
+
+pub(super) const CAPABILITIES: Capabilities = Capabilities {
+    name: "MySQL or MariaDB",
+    // SeaORM's feature `mariadb-use-returning` says yes, but sea-query then writes an UPDATE without RETURNING and
+    // takes the missing row for a missing record.
+    returning: Returning::Never,
+    // At REPEATABLE READ, the default, a plain read shows the snapshot; `LOCK IN SHARE MODE` shows the newest row, on
+    // MySQL and MariaDB alike.
+    conflict_read: Some(LockType::Share),
+    confirming_read: Some(LockType::Share),
+    u32_limit: u32::MAX as u64,
+    u64_limit: Some(u64::MAX),
+    fail_on,
+    advance_timestamp: Some(advance_timestamp),
+};
+
+/// `column + 18446744073709551615`: "out of range" in every SQL mode for every column above zero.
+fn fail_on(column: SimpleExpr) -> SimpleExpr {
+    column.add(u64::MAX)
+}
+
+fn advance_timestamp(column: SimpleExpr, micros: i64, now: sea_orm::Value) -> SimpleExpr {
+    // sea-query has no interval arithmetic.
+    Expr::cust_with_exprs(
+        format!("GREATEST(? + INTERVAL {micros} MICROSECOND, ?)"),
+        [column, Expr::val(now)],
+    )
+}
+
+/// Error numbers: <https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html> and
+/// <https://mariadb.com/kb/en/mariadb-error-code-reference/>. SQLSTATEs are of no use: HY000 stands for most of these.
+#[cfg(feature = "sqlx-mysql")]
+mod code {
+    /// `MariaDB`, with `innodb_snapshot_isolation`: the row changed after the snapshot. The transaction is gone.
+    pub(super) const CHECKREAD: u16 = 1020;
+    pub(super) const DUP_KEY: u16 = 1022;
+    pub(super) const CON_COUNT_ERROR: u16 = 1040;
+    /// Galera: the node has lost its cluster.
+    pub(super) const UNKNOWN_COM_ERROR: u16 = 1047;
+    pub(super) const BAD_NULL_ERROR: u16 = 1048;
+    pub(super) const SERVER_SHUTDOWN: u16 = 1053;
+    pub(super) const DUP_ENTRY: u16 = 1062;
+    pub(super) const DUP_UNIQUE: u16 = 1169;
+    pub(super) const LOCK_WAIT_TIMEOUT: u16 = 1205;
+    pub(super) const LOCK_DEADLOCK: u16 = 1213;
+    pub(super) const NO_REFERENCED_ROW: u16 = 1216;
+    pub(super) const ROW_IS_REFERENCED: u16 = 1217;
+    pub(super) const WARN_DATA_OUT_OF_RANGE: u16 = 1264;
+    pub(super) const OPTION_PREVENTS_STATEMENT: u16 = 1290;
+    pub(super) const SP_DOES_NOT_EXIST: u16 = 1305;
+    pub(super) const QUERY_INTERRUPTED: u16 = 1317;
+    pub(super) const NO_DEFAULT_FOR_FIELD: u16 = 1364;
+    pub(super) const ROW_IS_REFERENCED_2: u16 = 1451;
+    pub(super) const NO_REFERENCED_ROW_2: u16 = 1452;
+    pub(super) const FOREIGN_DUPLICATE_KEY_OLD: u16 = 1557;
+    pub(super) const DUP_ENTRY_WITH_KEY_NAME: u16 = 1586;
+    pub(super) const SIGNAL_EXCEPTION: u16 = 1644;
+    pub(super) const DATA_OUT_OF_RANGE: u16 = 1690;
+    pub(super) const FOREIGN_DUPLICATE_KEY: u16 = 1761;
+    pub(super) const FOREIGN_DUPLICATE_KEY_CHILD: u16 = 1762;
+    pub(super) const CANT_EXECUTE_IN_READ_ONLY_TRANSACTION: u16 = 1792;
+    pub(super) const READ_ONLY_MODE: u16 = 1836;
+    pub(super) const DUP_UNKNOWN_IN_INDEX: u16 = 1859;
+    /// `MariaDB`.
+    pub(super) const CONNECTION_KILLED: u16 = 1927;
+    /// `MariaDB`: `max_statement_time`.
+    pub(super) const STATEMENT_TIMEOUT: u16 = 1969;
+    pub(super) const SERVER_GONE: u16 = 2006;
+    pub(super) const SERVER_LOST: u16 = 2013;
+    /// `MySQL`: `max_execution_time`.
+    pub(super) const QUERY_TIMEOUT: u16 = 3024;
+    /// `MySQL`: `NOWAIT`.
+    pub(super) const LOCK_NOWAIT: u16 = 3572;
+    /// `MySQL`.
+    pub(super) const CHECK_CONSTRAINT_VIOLATED: u16 = 3819;
+    /// `MariaDB`.
+    pub(super) const CONSTRAINT_FAILED: u16 = 4025;
+    /// `MySQL`: disconnected for inactivity.
+    pub(super) const CLIENT_INTERACTION_TIMEOUT: u16 = 4031;
+}
+
+#[cfg(feature = "sqlx-mysql")]
+pub(super) fn fault(err: &(dyn sea_orm::sqlx::error::DatabaseError + 'static)) -> Option<super::Fault> {
+    let err = err.try_downcast_ref::<sea_orm::SqlxMySqlError>()?;
+    Some(meaning(err.number()))
+}
+
+#[cfg(feature = "sqlx-mysql")]
+fn meaning(number: u16) -> super::Fault {
+    use super::Fault;
+
+    match number {
+        code::CHECKREAD => Fault::Serialization,
+        code::LOCK_DEADLOCK => Fault::Deadlock,
+        code::LOCK_NOWAIT => Fault::LockNotAvailable,
+        code::LOCK_WAIT_TIMEOUT => Fault::LockTimeout,
+        code::DUP_KEY
+        | code::DUP_ENTRY
+        | code::DUP_UNIQUE
+        | code::DUP_ENTRY_WITH_KEY_NAME
+        | code::DUP_UNKNOWN_IN_INDEX => Fault::Unique,
+        code::NO_REFERENCED_ROW
+        | code::ROW_IS_REFERENCED
+        | code::ROW_IS_REFERENCED_2
+        | code::NO_REFERENCED_ROW_2
+        | code::FOREIGN_DUPLICATE_KEY_OLD
+        | code::FOREIGN_DUPLICATE_KEY
+        | code::FOREIGN_DUPLICATE_KEY_CHILD => Fault::ForeignKey,
+        code::BAD_NULL_ERROR | code::NO_DEFAULT_FOR_FIELD => Fault::NotNull,
+        code::CHECK_CONSTRAINT_VIOLATED | code::CONSTRAINT_FAILED => Fault::Check,
+        code::WARN_DATA_OUT_OF_RANGE | code::DATA_OUT_OF_RANGE => Fault::OutOfRange,
+        code::SIGNAL_EXCEPTION => Fault::Raised,
+        code::OPTION_PREVENTS_STATEMENT | code::CANT_EXECUTE_IN_READ_ONLY_TRANSACTION | code::READ_ONLY_MODE => {
+            Fault::ReadOnly
+        }
+        code::QUERY_INTERRUPTED | code::STATEMENT_TIMEOUT | code::QUERY_TIMEOUT => Fault::Cancelled,
+        // A savepoint that is gone: the server has ended the whole transaction, with an error that came before.
+        code::SP_DOES_NOT_EXIST => Fault::Aborted,
+        code::CON_COUNT_ERROR
+        | code::UNKNOWN_COM_ERROR
+        | code::SERVER_SHUTDOWN
+        | code::CONNECTION_KILLED
+        | code::SERVER_GONE
+        | code::SERVER_LOST
+        | code::CLIENT_INTERACTION_TIMEOUT => Fault::ConnectionLost,
+        _ => Fault::Other,
+    }
+}
+
+#[cfg(all(test, feature = "sqlx-mysql"))]
+mod tests {
+    use super::*;
+    use crate::backend::Fault;
+
+    #[test]
+    fn numbers_have_their_meaning() {
+        let table = [
+            (1020, Fault::Serialization),
+            (1213, Fault::Deadlock),
+            (3572, Fault::LockNotAvailable),
+            (1205, Fault::LockTimeout),
+            (1062, Fault::Unique),
+            (1586, Fault::Unique),
+            (1451, Fault::ForeignKey),
+            (1452, Fault::ForeignKey),
+            (1048, Fault::NotNull),
+            (1364, Fault::NotNull),
+            (3819, Fault::Check),
+            (4025, Fault::Check),
+            (1264, Fault::OutOfRange),
+            (1690, Fault::OutOfRange),
+            (1644, Fault::Raised),
+            (1290, Fault::ReadOnly),
+            (1792, Fault::ReadOnly),
+            (1317, Fault::Cancelled),
+            (1969, Fault::Cancelled),
+            (1305, Fault::Aborted),
+            (1053, Fault::ConnectionLost),
+            (2013, Fault::ConnectionLost),
+            (1146, Fault::Other),
+        ];
+        for (number, fault) in table {
+            assert_eq!(meaning(number), fault, "{number}");
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! PostgreSQL, and what speaks its protocol.
+
+use sea_orm::sea_query::{Expr, ExprTrait, LockType, SimpleExpr};
+
+use super::{Capabilities, Returning};
+
+pub(super) const CAPABILITIES: Capabilities = Capabilities {
+    name: "PostgreSQL",
+    returning: Returning::Native,
+    // At READ COMMITTED a plain read sees the row that won. Above it a row that changed after the snapshot is not a
+    // zero-row write but an error, and after an error there is nothing to read.
+    conflict_read: None,
+    // The lock makes the read see the newest row at READ COMMITTED and fail above it, as a write would.
+    confirming_read: Some(LockType::Share),
+    // SeaORM maps u32 to `integer`, which is signed.
+    u32_limit: i32::MAX.unsigned_abs() as u64,
+    u64_limit: None,
+    fail_on,
+    advance_timestamp: Some(advance_timestamp),
+};
+
+/// `column + 9223372036854775807`: "bigint out of range" for every column above zero.
+fn fail_on(column: SimpleExpr) -> SimpleExpr {
+    column.add(i64::MAX)
+}
+
+fn advance_timestamp(column: SimpleExpr, micros: i64, now: sea_orm::Value) -> SimpleExpr {
+    // sea-query has no interval arithmetic.
+    Expr::cust_with_exprs(
+        format!("GREATEST($1 + INTERVAL '{micros} microseconds', $2)"),
+        [column, Expr::val(now)],
+    )
+}
+
+/// SQLSTATEs: <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
+#[cfg(feature = "sqlx-postgres")]
+mod code {
+    pub(super) const NOT_NULL_VIOLATION: &str = "23502";
+    pub(super) const FOREIGN_KEY_VIOLATION: &str = "23503";
+    pub(super) const UNIQUE_VIOLATION: &str = "23505";
+    pub(super) const CHECK_VIOLATION: &str = "23514";
+    pub(super) const EXCLUSION_VIOLATION: &str = "23P01";
+    pub(super) const NUMERIC_VALUE_OUT_OF_RANGE: &str = "22003";
+    pub(super) const READ_ONLY_SQL_TRANSACTION: &str = "25006";
+    pub(super) const IN_FAILED_SQL_TRANSACTION: &str = "25P02";
+    pub(super) const IDLE_IN_TRANSACTION_SESSION_TIMEOUT: &str = "25P03";
+    pub(super) const TRANSACTION_TIMEOUT: &str = "25P04";
+    pub(super) const SERIALIZATION_FAILURE: &str = "40001";
+    /// Only at COMMIT or in autocommit, where CockroachDB uses it for an outcome it does not know.
+    pub(super) const STATEMENT_COMPLETION_UNKNOWN: &str = "40003";
+    pub(super) const DEADLOCK_DETECTED: &str = "40P01";
+    pub(super) const TOO_MANY_CONNECTIONS: &str = "53300";
+    pub(super) const LOCK_NOT_AVAILABLE: &str = "55P03";
+    pub(super) const QUERY_CANCELED: &str = "57014";
+    pub(super) const ADMIN_SHUTDOWN: &str = "57P01";
+    pub(super) const CRASH_SHUTDOWN: &str = "57P02";
+    pub(super) const CANNOT_CONNECT_NOW: &str = "57P03";
+    pub(super) const IDLE_SESSION_TIMEOUT: &str = "57P05";
+    pub(super) const RAISE_EXCEPTION: &str = "P0001";
+    /// Class 08, "connection exception".
+    pub(super) const CONNECTION_CLASS: &str = "08";
+}
+
+#[cfg(feature = "sqlx-postgres")]
+pub(super) fn fault(err: &(dyn sea_orm::sqlx::error::DatabaseError + 'static)) -> Option<super::Fault> {
+    let err = err.try_downcast_ref::<sea_orm::SqlxPostgresError>()?;
+    Some(meaning(err.code()))
+}
+
+#[cfg(feature = "sqlx-postgres")]
+fn meaning(sqlstate: &str) -> super::Fault {
+    use super::Fault;
+
+    match sqlstate {
+        code::SERIALIZATION_FAILURE => Fault::Serialization,
+        code::DEADLOCK_DETECTED => Fault::Deadlock,
+        code::LOCK_NOT_AVAILABLE => Fault::LockNotAvailable,
+        code::UNIQUE_VIOLATION | code::EXCLUSION_VIOLATION => Fault::Unique,
+        code::FOREIGN_KEY_VIOLATION => Fault::ForeignKey,
+        code::NOT_NULL_VIOLATION => Fault::NotNull,
+        code::CHECK_VIOLATION => Fault::Check,
+        code::NUMERIC_VALUE_OUT_OF_RANGE => Fault::OutOfRange,
+        code::RAISE_EXCEPTION => Fault::Raised,
+        code::READ_ONLY_SQL_TRANSACTION => Fault::ReadOnly,
+        code::QUERY_CANCELED | code::TRANSACTION_TIMEOUT => Fault::Cancelled,
+        code::IN_FAILED_SQL_TRANSACTION => Fault::Aborted,
+        code::STATEMENT_COMPLETION_UNKNOWN
+        | code::IDLE_IN_TRANSACTION_SESSION_TIMEOUT
+        | code::TOO_MANY_CONNECTIONS
+        | code::ADMIN_SHUTDOWN
+        | code::CRASH_SHUTDOWN
+        | code::CANNOT_CONNECT_NOW
+        | code::IDLE_SESSION_TIMEOUT => Fault::ConnectionLost,
+        other if other.starts_with(code::CONNECTION_CLASS) => Fault::ConnectionLost,
+        _ => Fault::Other,
+    }
+}
+
+#[cfg(all(test, feature = "sqlx-postgres"))]
+mod tests {
+    use super::*;
+    use crate::backend::Fault;
+
+    #[test]
+    fn codes_have_their_meaning() {
+        let table = [
+            ("40001", Fault::Serialization),
+            ("40P01", Fault::Deadlock),
+            ("55P03", Fault::LockNotAvailable),
+            ("23505", Fault::Unique),
+            ("23P01", Fault::Unique),
+            ("23503", Fault::ForeignKey),
+            ("23502", Fault::NotNull),
+            ("23514", Fault::Check),
+            ("22003", Fault::OutOfRange),
+            ("P0001", Fault::Raised),
+            ("25006", Fault::ReadOnly),
+            ("57014", Fault::Cancelled),
+            ("25P04", Fault::Cancelled),
+            ("25P02", Fault::Aborted),
+            ("25P03", Fault::ConnectionLost),
+            ("53300", Fault::ConnectionLost),
+            ("57P01", Fault::ConnectionLost),
+            ("08006", Fault::ConnectionLost),
+            ("40003", Fault::ConnectionLost),
+            ("42P01", Fault::Other),
+        ];
+        for (sqlstate, fault) in table {
+            assert_eq!(meaning(sqlstate), fault, "{sqlstate}");
+        }
+    }
+}

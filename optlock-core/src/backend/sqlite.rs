@@ -1,0 +1,102 @@
+//! `SQLite`.
+
+use sea_orm::sea_query::{ExprTrait, Func, SimpleExpr};
+
+use super::{Capabilities, Returning};
+
+pub(super) const CAPABILITIES: Capabilities = Capabilities {
+    name: "SQLite",
+    // A plain UPDATE is cheaper and, in autocommit, lets the database checkpoint its WAL.
+    returning: Returning::OnRequest,
+    // A write that matched no row has taken the write lock, so a plain read in the same transaction is current.
+    conflict_read: None,
+    confirming_read: None,
+    u32_limit: u32::MAX as u64,
+    u64_limit: None,
+    fail_on,
+    // Timestamps are text, and SQLite's date functions stop at milliseconds.
+    advance_timestamp: None,
+};
+
+/// `abs(column - column - 9223372036854775807 - 1)`: the one integer whose absolute value SQLite refuses to compute.
+/// The column is in it so that SQLite does not evaluate it once, ahead of all rows.
+fn fail_on(column: SimpleExpr) -> SimpleExpr {
+    Func::abs(column.clone().sub(column).sub(i64::MAX).sub(1)).into()
+}
+
+/// Extended result codes: <https://www.sqlite.org/rescode.html>. The low byte is the primary code.
+#[cfg(feature = "sqlx-sqlite")]
+mod code {
+    pub(super) const BUSY: i32 = 5;
+    pub(super) const LOCKED: i32 = 6;
+    pub(super) const READONLY: i32 = 8;
+    pub(super) const INTERRUPT: i32 = 9;
+    pub(super) const BUSY_SNAPSHOT: i32 = 517;
+    pub(super) const CONSTRAINT_CHECK: i32 = 275;
+    pub(super) const CONSTRAINT_FOREIGNKEY: i32 = 787;
+    pub(super) const CONSTRAINT_NOTNULL: i32 = 1299;
+    pub(super) const CONSTRAINT_PRIMARYKEY: i32 = 1555;
+    pub(super) const CONSTRAINT_TRIGGER: i32 = 1811;
+    pub(super) const CONSTRAINT_UNIQUE: i32 = 2067;
+    pub(super) const CONSTRAINT_ROWID: i32 = 2579;
+    /// The part of an extended code that names its family.
+    pub(super) const PRIMARY: i32 = 0xff;
+}
+
+#[cfg(feature = "sqlx-sqlite")]
+pub(super) fn fault(err: &(dyn sea_orm::sqlx::error::DatabaseError + 'static)) -> Option<super::Fault> {
+    err.try_downcast_ref::<sea_orm::SqlxSqliteError>()?;
+    Some(meaning(err.code()?.parse().ok()?))
+}
+
+#[cfg(feature = "sqlx-sqlite")]
+fn meaning(extended: i32) -> super::Fault {
+    use super::Fault;
+
+    match extended {
+        code::BUSY_SNAPSHOT => Fault::Serialization,
+        code::CONSTRAINT_PRIMARYKEY | code::CONSTRAINT_UNIQUE | code::CONSTRAINT_ROWID => Fault::Unique,
+        code::CONSTRAINT_FOREIGNKEY => Fault::ForeignKey,
+        code::CONSTRAINT_NOTNULL => Fault::NotNull,
+        code::CONSTRAINT_CHECK => Fault::Check,
+        code::CONSTRAINT_TRIGGER => Fault::Raised,
+        _ => match extended & code::PRIMARY {
+            code::BUSY | code::LOCKED => Fault::Busy,
+            code::READONLY => Fault::ReadOnly,
+            code::INTERRUPT => Fault::Cancelled,
+            _ => Fault::Other,
+        },
+    }
+}
+
+#[cfg(all(test, feature = "sqlx-sqlite"))]
+mod tests {
+    use super::*;
+    use crate::backend::Fault;
+
+    #[test]
+    fn extended_codes_have_their_meaning() {
+        let table = [
+            (5, Fault::Busy),
+            (6, Fault::Busy),
+            (261, Fault::Busy),
+            (262, Fault::Busy),
+            (773, Fault::Busy),
+            (517, Fault::Serialization),
+            (1555, Fault::Unique),
+            (2067, Fault::Unique),
+            (787, Fault::ForeignKey),
+            (1299, Fault::NotNull),
+            (275, Fault::Check),
+            (1811, Fault::Raised),
+            (8, Fault::ReadOnly),
+            (1032, Fault::ReadOnly),
+            (9, Fault::Cancelled),
+            (1, Fault::Other),
+            (13, Fault::Other),
+        ];
+        for (extended, fault) in table {
+            assert_eq!(meaning(extended), fault, "{extended}");
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Why a checked write reached no row, asked of the database on the caller's own connection.
+
+use std::any::Any;
+
+use sea_orm::sea_query::{Condition, LockType};
+use sea_orm::{ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, Select};
+
+use crate::advance::table;
+use crate::backend::{Fault, capabilities, fault};
+use crate::entity::Versioned;
+use crate::error::{Conflict, Error, Found, Loss, Operation, TooManyRows};
+use crate::row::{Row, version_of};
+use crate::value::RowVersion;
+
+/// Takes the number of rows that a write to one row reached for success or failure.
+pub(crate) async fn exactly_one<E, C>(db: &C, row: &Row<E>, operation: Operation, rows: u64) -> Result<(), Error>
+where
+    E: Versioned,
+    C: ConnectionTrait,
+{
+    match rows {
+        1 => Ok(()),
+        0 => Err(diagnose(db, row, operation).await),
+        several => Err(TooManyRows::new(table::<E>(), row.row_key(), operation, several).into()),
+    }
+}
+
+/// The conflict of a write that reached no row. Costs one statement.
+pub(crate) async fn diagnose<E, C>(db: &C, row: &Row<E>, operation: Operation) -> Error
+where
+    E: Versioned,
+    C: ConnectionTrait,
+{
+    let lock = capabilities(db.get_database_backend()).conflict_read;
+    let model = match select::<E>(row.by_key(), lock).one(db).await {
+        Ok(Some(model)) => model,
+        Ok(None) => return conflict(row, operation, Found::Deleted, None, None),
+        // The check has failed whatever became of the question why.
+        Err(err) => return conflict(row, operation, Found::Unknown, None, Some(err)),
+    };
+    match version_of::<E>(&model) {
+        Ok(version) if version == row.expected => conflict(row, operation, Found::Blocked, Some(Box::new(model)), None),
+        Ok(version) => {
+            let found = Found::Changed {
+                version: RowVersion::from(version),
+            };
+            conflict(row, operation, found, Some(Box::new(model)), None)
+        }
+        Err(err) => conflict(row, operation, Found::Unknown, None, Some(err.into())),
+    }
+}
+
+/// The error of a write that the database refused. Above READ COMMITTED a rival's change shows as an error instead of
+/// a row that is not reached: that, too, is a conflict.
+pub(crate) fn refused<E: Versioned>(row: &Row<E>, operation: Operation, err: DbErr) -> Error {
+    if fault(&err) == Fault::Serialization {
+        return conflict(row, operation, Found::Unknown, None, Some(err));
+    }
+    err.into()
+}
+
+/// Shows that a row to which nothing is to be written is as the caller read it, and returns it.
+pub(crate) async fn confirm<E, C>(
+    db: &C,
+    row: &Row<E>,
+    operation: Operation,
+    filter: Condition,
+) -> Result<E::Model, Error>
+where
+    E: Versioned,
+    C: ConnectionTrait,
+{
+    let lock = capabilities(db.get_database_backend()).confirming_read;
+    let read = select::<E>(row.as_expected().add(filter), lock).one(db).await;
+    match read.map_err(|err| refused(row, operation, err))? {
+        Some(model) => Ok(model),
+        None => Err(diagnose(db, row, operation).await),
+    }
+}
+
+fn select<E: EntityTrait>(condition: Condition, lock: Option<LockType>) -> Select<E> {
+    let select = E::find().filter(condition);
+    match lock {
+        Some(lock) => select.lock(lock),
+        None => select,
+    }
+}
+
+fn conflict<E: Versioned>(
+    row: &Row<E>,
+    operation: Operation,
+    found: Found,
+    current: Option<Box<dyn Any + Send + Sync>>,
+    cause: Option<DbErr>,
+) -> Error {
+    Conflict::new(Loss {
+        table: table::<E>(),
+        key: row.row_key(),
+        operation,
+        expected: row.row_version(),
+        found,
+        current,
+        cause,
+    })
+    .into()
+}

@@ -1,0 +1,272 @@
+//! The typed error of every checked write.
+
+mod conflict;
+mod database;
+mod outcome;
+mod refusal;
+
+use std::sync::Arc;
+
+use sea_orm::{DbErr, SqlErr};
+
+pub use conflict::{Conflict, Found};
+pub use database::DatabaseError;
+pub use outcome::{Imprecise, TooManyRows, Unread};
+pub use refusal::{NotSet, Operation, Overflow, Unsupported, VersionAssigned};
+
+pub(crate) use conflict::Loss;
+
+use crate::backend::Fault;
+
+/// Why a checked write did not do what it was asked to.
+///
+/// | variant | was anything written? | what to do |
+/// | --- | --- | --- |
+/// | [`Conflict`](Error::Conflict) | no | read the row again and decide again |
+/// | [`NotSet`](Error::NotSet), [`VersionAssigned`](Error::VersionAssigned), [`Overflow`](Error::Overflow), [`Unsupported`](Error::Unsupported) | no; no SQL was sent, unless their docs say so | mend the call |
+/// | [`TooManyRows`](Error::TooManyRows), [`Imprecise`](Error::Imprecise) | yes | mend the schema |
+/// | [`Unread`](Error::Unread) | yes | read the row if you need it |
+/// | [`Database`](Error::Database) | see [`Fault`] | as with any error of SeaORM |
+///
+/// # To and from `DbErr`
+///
+/// `?` converts both ways and loses nothing, so functions that return [`DbErr`] keep compiling, and a conflict that
+/// crossed one, or one of SeaORM's nested saves, comes back as the same [`Conflict`]:
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc_fixture.rs")); }
+/// # use fixture::product;
+/// use optlock::Error;
+/// use sea_orm::{DatabaseConnection, DbErr};
+///
+/// async fn rename(db: &DatabaseConnection, stale: product::ActiveModel) -> Result<(), DbErr> {
+///     stale.update(db).await?;
+///     Ok(())
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (db, stale) = fixture::stale().await?;
+/// let err = Error::from(rename(&db, stale).await.unwrap_err());
+/// assert!(matches!(err, Error::Conflict(_)));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The row is not, or may not be, as the caller read it. Nothing was written.
+    #[error(transparent)]
+    Conflict(#[from] Conflict),
+    /// The version or the key that the write needs is `NotSet`. Refused before any SQL.
+    #[error(transparent)]
+    NotSet(#[from] NotSet),
+    /// A bulk update assigns the version column, which optlock does. Refused before any SQL.
+    #[error(transparent)]
+    VersionAssigned(#[from] VersionAssigned),
+    /// The version is the last one of its type. Nothing was written.
+    #[error(transparent)]
+    Overflow(#[from] Overflow),
+    /// The database cannot do this in a way that keeps optlock's promises. Refused before any SQL.
+    #[error(transparent)]
+    Unsupported(#[from] Unsupported),
+    /// A write to one row reached several.
+    #[error(transparent)]
+    TooManyRows(#[from] TooManyRows),
+    /// The row was written, but changed again before the columns that the database fills could be read.
+    #[error(transparent)]
+    Unread(#[from] Unread),
+    /// The row was written, but its column stored another version than the one sent.
+    #[error(transparent)]
+    Imprecise(#[from] Imprecise),
+    /// Any other error of SeaORM, the driver or the server.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
+impl Error {
+    /// Whether a rival got in the way, so that the same work is likely to succeed once it is redone from a fresh read:
+    /// a [`Conflict`], or a [`Fault::Serialization`] of a write that is not tied to one row.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc_fixture.rs")); }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (db, stale) = fixture::stale().await?;
+    /// let err = stale.update(&db).await.unwrap_err();
+    /// assert!(err.is_conflict());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::Conflict(_)) || self.fault() == Some(Fault::Serialization)
+    }
+
+    /// Whether the row is known to have been deleted.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc_fixture.rs")); }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (db, stale) = fixture::stale().await?;
+    /// let err = stale.update(&db).await.unwrap_err();
+    /// assert!(!err.is_gone(), "it was changed, not deleted");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn is_gone(&self) -> bool {
+        matches!(self, Self::Conflict(conflict) if *conflict.found() == Found::Deleted)
+    }
+
+    /// The conflict, if this is one.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc_fixture.rs")); }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (db, stale) = fixture::stale().await?;
+    /// let err = stale.update(&db).await.unwrap_err();
+    /// let conflict = err.conflict().expect("a conflict");
+    /// assert_eq!(conflict.to_string(), "update of product 7 at version 1 conflicts: the row is at version 2");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn conflict(&self) -> Option<&Conflict> {
+        match self {
+            Self::Conflict(conflict) => Some(conflict),
+            _ => None,
+        }
+    }
+
+    /// What the database reported, if it reported an error: for [`Error::Database`], and for errors that have a
+    /// database error as their cause.
+    ///
+    /// ```
+    /// use optlock::{Error, Fault};
+    /// use sea_orm::{ConnAcquireErr, DbErr};
+    ///
+    /// let err = Error::from(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout));
+    /// assert_eq!(err.fault(), Some(Fault::PoolTimeout));
+    /// ```
+    pub fn fault(&self) -> Option<Fault> {
+        match self {
+            Self::Database(err) => Some(err.fault()),
+            Self::Conflict(conflict) => conflict.cause().map(crate::backend::fault),
+            Self::Overflow(overflow) => overflow.cause().map(crate::backend::fault),
+            Self::Unread(unread) => unread.cause().map(crate::backend::fault),
+            _ => None,
+        }
+    }
+
+    /// SeaORM's view of a constraint that refused the write; the same as [`DbErr::sql_err`].
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc_fixture.rs")); }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (db, stale) = fixture::stale().await?;
+    /// let err = stale.update(&db).await.unwrap_err();
+    /// assert_eq!(err.sql_err(), None, "a conflict breaks no constraint");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn sql_err(&self) -> Option<SqlErr> {
+        match self {
+            Self::Database(err) => err.as_db_err().sql_err(),
+            _ => None,
+        }
+    }
+}
+
+/// An error of SeaORM. One that carries an [`Error`] of ours becomes that error again.
+impl From<DbErr> for Error {
+    fn from(err: DbErr) -> Self {
+        if let DbErr::TryIntoErr { source, .. } = &err
+            && let Some(ours) = source.downcast_ref::<Self>()
+        {
+            return ours.clone();
+        }
+        Self::Database(DatabaseError::new(err))
+    }
+}
+
+/// SeaORM's own errors become what they were. Ours travel inside [`DbErr::TryIntoErr`], the one variant that carries
+/// an error of any type.
+impl From<Error> for DbErr {
+    fn from(err: Error) -> Self {
+        match err {
+            Error::Database(err) => err.into_db_err(),
+            ours => Self::TryIntoErr {
+                from: "optlock::Error",
+                into: "sea_orm::DbErr",
+                source: Arc::new(ours),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use sea_orm::{ConnAcquireErr, RuntimeErr};
+
+    use super::*;
+    use crate::value::{RowKey, RowVersion};
+
+    fn conflict() -> Error {
+        Conflict::new(Loss {
+            table: "product",
+            key: RowKey::new([7_i32.into()]),
+            operation: Operation::Update,
+            expected: RowVersion::from(5_i64),
+            found: Found::Changed {
+                version: RowVersion::from(6_i64),
+            },
+            current: None,
+            cause: None,
+        })
+        .into()
+    }
+
+    #[test]
+    fn an_error_is_small_and_can_cross_threads() {
+        fn portable<T: Send + Sync + 'static>() {}
+        portable::<Error>();
+        assert!(size_of::<Error>() <= 48, "{}", size_of::<Error>());
+    }
+
+    #[test]
+    fn a_conflict_survives_the_way_through_db_err() {
+        let before = conflict();
+        let through = DbErr::from(before.clone());
+        let after = Error::from(through.clone());
+        let (Error::Conflict(before), Error::Conflict(after)) = (&before, &after) else {
+            panic!("not a conflict: {after:?}");
+        };
+        assert!(before.is_same(after));
+        assert!(through.source().is_some_and(|source| source.is::<Error>()));
+    }
+
+    #[test]
+    fn an_error_of_seaorm_survives_the_way_through_ours() {
+        for before in [
+            DbErr::RecordNotInserted,
+            DbErr::ConnectionAcquire(ConnAcquireErr::Timeout),
+            DbErr::Exec(RuntimeErr::Internal("broken".to_owned())),
+        ] {
+            let after = DbErr::from(Error::from(before.clone()));
+            assert_eq!(format!("{before:?}"), format!("{after:?}"));
+        }
+    }
+
+    #[test]
+    fn a_cause_is_in_the_source_and_not_in_the_message() {
+        let err = Error::from(DbErr::Custom("the cause".to_owned()));
+        assert_eq!(err.to_string(), "the database reported an error");
+        assert_eq!(
+            err.source().map(ToString::to_string).as_deref(),
+            Some("Custom Error: the cause")
+        );
+    }
+}

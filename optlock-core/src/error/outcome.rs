@@ -1,0 +1,180 @@
+//! Writes that happened, but not as they should have.
+
+use sea_orm::DbErr;
+
+use super::Operation;
+use crate::value::{RowKey, RowVersion};
+
+/// A write to one row reached several, because the entity's key does not identify a row of the table.
+///
+/// The rows were written: roll back if you are in a transaction, and give the entity a unique key.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{} of {} {} reached {} rows, not one", .0.operation, .0.table, .0.key, .0.rows)]
+pub struct TooManyRows(Box<Several>);
+
+#[derive(Clone, Debug)]
+struct Several {
+    table: &'static str,
+    key: RowKey,
+    operation: Operation,
+    rows: u64,
+}
+
+impl TooManyRows {
+    pub(crate) fn new(table: &'static str, key: RowKey, operation: Operation, rows: u64) -> Self {
+        Self(Box::new(Several {
+            table,
+            key,
+            operation,
+            rows,
+        }))
+    }
+
+    /// The table of the rows.
+    pub fn table(&self) -> &str {
+        self.0.table
+    }
+
+    /// The key that they share.
+    pub fn key(&self) -> &RowKey {
+        &self.0.key
+    }
+
+    /// What was done to them.
+    pub fn operation(&self) -> Operation {
+        self.0.operation
+    }
+
+    /// How many there are.
+    pub fn rows(&self) -> u64 {
+        self.0.rows
+    }
+}
+
+/// The row was written, but what the database stored could not be read back.
+///
+/// Only where a write cannot return its row (`MySQL` and `MariaDB`), only outside a transaction, and only for rows with
+/// columns that the database fills (`#[generated]`, a default) or that the caller left `NotSet`. Between the write and
+/// the read another writer changed the row, or the read failed (then `source()` says why). The write stands: do not
+/// repeat it. `update_without_returning` never needs the read.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{} of {} {} was done at version {}, but the row could not be read back",
+    .written.operation, .written.table, .written.key, .written.version)]
+pub struct Unread {
+    written: Box<Written>,
+    #[source]
+    cause: Option<Box<DbErr>>,
+}
+
+#[derive(Clone, Debug)]
+struct Written {
+    table: &'static str,
+    key: RowKey,
+    operation: Operation,
+    version: RowVersion,
+}
+
+impl Unread {
+    pub(crate) fn new(
+        table: &'static str,
+        key: RowKey,
+        operation: Operation,
+        version: RowVersion,
+        cause: Option<DbErr>,
+    ) -> Self {
+        Self {
+            written: Box::new(Written {
+                table,
+                key,
+                operation,
+                version,
+            }),
+            cause: cause.map(Box::new),
+        }
+    }
+
+    /// The table of the row.
+    pub fn table(&self) -> &str {
+        self.written.table
+    }
+
+    /// The primary key of the row.
+    pub fn key(&self) -> &RowKey {
+        &self.written.key
+    }
+
+    /// What was done.
+    pub fn operation(&self) -> Operation {
+        self.written.operation
+    }
+
+    /// The version that the row was given.
+    pub fn version(&self) -> &RowVersion {
+        &self.written.version
+    }
+
+    pub(crate) fn cause(&self) -> Option<&DbErr> {
+        self.cause.as_deref()
+    }
+}
+
+/// The row was written, but its version column stored another version than the one sent.
+///
+/// The column is coarser than the field's [`Precision`](crate::Precision), or a trigger writes it. Two writes could
+/// then carry the same version, which would hide a lost update: widen the column (`DATETIME(6)`, `TIMESTAMP(6)`), or
+/// say `#[version(precision = N)]`. Roll back if you are in a transaction.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{} of {} {} sent version {}, but the column stored {}", .0.operation, .0.table, .0.key, .0.sent, .0.stored)]
+pub struct Imprecise(Box<Rounded>);
+
+#[derive(Clone, Debug)]
+struct Rounded {
+    table: &'static str,
+    key: RowKey,
+    operation: Operation,
+    sent: RowVersion,
+    stored: RowVersion,
+}
+
+impl Imprecise {
+    pub(crate) fn new(
+        table: &'static str,
+        key: RowKey,
+        operation: Operation,
+        sent: RowVersion,
+        stored: RowVersion,
+    ) -> Self {
+        Self(Box::new(Rounded {
+            table,
+            key,
+            operation,
+            sent,
+            stored,
+        }))
+    }
+
+    /// The table of the row.
+    pub fn table(&self) -> &str {
+        self.0.table
+    }
+
+    /// The primary key of the row.
+    pub fn key(&self) -> &RowKey {
+        &self.0.key
+    }
+
+    /// What was done.
+    pub fn operation(&self) -> Operation {
+        self.0.operation
+    }
+
+    /// The version that was sent.
+    pub fn sent(&self) -> &RowVersion {
+        &self.0.sent
+    }
+
+    /// The version that the column holds.
+    pub fn stored(&self) -> &RowVersion {
+        &self.0.stored
+    }
+}

@@ -1,0 +1,173 @@
+//! Writes that were refused.
+
+use std::fmt;
+
+use sea_orm::DbErr;
+
+use crate::value::RowVersion;
+
+/// What a write does, in the words of its method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Operation {
+    /// `insert` of one row.
+    Insert,
+    /// `insert_many`.
+    InsertMany,
+    /// `update` of one row, with or without returning it.
+    Update,
+    /// `update_many`.
+    UpdateMany,
+    /// `delete` of one row.
+    Delete,
+    /// `touch` of one row.
+    Touch,
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Insert => "insert",
+            Self::InsertMany => "insert_many",
+            Self::Update => "update",
+            Self::UpdateMany => "update_many",
+            Self::Delete => "delete",
+            Self::Touch => "touch",
+        })
+    }
+}
+
+/// A column that the write cannot do without is `NotSet`.
+///
+/// For the version: load the row, or put the version that the caller read it at (from a form, an `If-Match` header)
+/// into the active model with `Set`. For a new row call `insert`; `save` takes a set key for an existing row.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{operation} of {table} needs `{column}`, which is `NotSet`")]
+pub struct NotSet {
+    table: &'static str,
+    column: &'static str,
+    operation: Operation,
+}
+
+impl NotSet {
+    pub(crate) fn new(table: &'static str, column: &'static str, operation: Operation) -> Self {
+        Self {
+            table,
+            column,
+            operation,
+        }
+    }
+
+    /// The table of the row.
+    pub fn table(&self) -> &str {
+        self.table
+    }
+
+    /// The name of the column: the version's, or one of the key's.
+    pub fn column(&self) -> &str {
+        self.column
+    }
+
+    /// What was tried.
+    pub fn operation(&self) -> Operation {
+        self.operation
+    }
+}
+
+/// A bulk update assigns the version column.
+///
+/// `update_many` advances the version of every row that it touches, so that no reader of one misses the change; a
+/// value of the caller's could lower it. Leave the column out, or use `update_many_unchecked`.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("update_many of {table} assigns its version column `{column}`, which optlock advances")]
+pub struct VersionAssigned {
+    table: &'static str,
+    column: &'static str,
+}
+
+impl VersionAssigned {
+    pub(crate) fn new(table: &'static str, column: &'static str) -> Self {
+        Self { table, column }
+    }
+
+    /// The table.
+    pub fn table(&self) -> &str {
+        self.table
+    }
+
+    /// The version column.
+    pub fn column(&self) -> &str {
+        self.column
+    }
+}
+
+/// The version cannot advance: it is the last one that its type, or its column, can hold. Nothing was written.
+///
+/// Widen the column and the field. A write to one row is refused before any SQL; a bulk update by the database, whose
+/// error is then the `source()`.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{operation} of {table} cannot advance the version past {last}")]
+pub struct Overflow {
+    table: &'static str,
+    operation: Operation,
+    last: Box<RowVersion>,
+    #[source]
+    cause: Option<Box<DbErr>>,
+}
+
+impl Overflow {
+    pub(crate) fn new(table: &'static str, operation: Operation, last: RowVersion, cause: Option<DbErr>) -> Self {
+        Self {
+            table,
+            operation,
+            last: Box::new(last),
+            cause: cause.map(Box::new),
+        }
+    }
+
+    /// The table.
+    pub fn table(&self) -> &str {
+        self.table
+    }
+
+    /// What was tried.
+    pub fn operation(&self) -> Operation {
+        self.operation
+    }
+
+    /// The version that the row is at.
+    pub fn last(&self) -> &RowVersion {
+        &self.last
+    }
+
+    pub(crate) fn cause(&self) -> Option<&DbErr> {
+        self.cause.as_deref()
+    }
+}
+
+/// The backend cannot do what was asked in a way that keeps optlock's promises.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{backend} does not support {operation}")]
+pub struct Unsupported {
+    backend: &'static str,
+    operation: Box<str>,
+}
+
+impl Unsupported {
+    pub(crate) fn new(backend: &'static str, operation: impl Into<Box<str>>) -> Self {
+        Self {
+            backend,
+            operation: operation.into(),
+        }
+    }
+
+    /// The name of the backend.
+    pub fn backend(&self) -> &str {
+        self.backend
+    }
+
+    /// What it cannot do.
+    pub fn operation(&self) -> &str {
+        &self.operation
+    }
+}

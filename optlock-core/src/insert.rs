@@ -1,0 +1,291 @@
+//! `INSERT`, which gives rows their first version.
+
+use sea_orm::sea_query::{FromValueTuple, InsertStatement, IntoValueTuple, OnConflict};
+use sea_orm::{
+    ActiveModelTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, InsertManyResult, InsertResult, Iterable,
+    ModelTrait, PrimaryKeyToColumn, PrimaryKeyTrait, QueryTrait, Statement, TryFromU64,
+};
+
+use crate::advance::{initial, require_support};
+use crate::entity::Versioned;
+use crate::error::{Error, Operation};
+use crate::readback::{stored, written};
+use crate::returning::{all_columns, fetch, is_available, require};
+use crate::row::{key, version_in};
+use crate::try_insert::TryInsert;
+
+type KeyOf<E> = <<E as EntityTrait>::PrimaryKey as PrimaryKeyTrait>::ValueType;
+
+/// An insert of one row, made by `Entity::insert(active_model)`.
+///
+/// What SeaORM's builder of the same name does, with the version set: to the first one, or to the one that the active
+/// model holds (as for a row that is restored). No hooks run.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc_fixture.rs")); }
+/// # use fixture::product;
+/// use optlock::prelude::*;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (db, _) = fixture::shop().await?;
+/// let mate = product::ActiveModel { name: Set("mate".to_owned()), stock: Set(5), ..Default::default() };
+/// let mate = product::Entity::insert(mate).exec_with_returning(&db).await?;
+/// assert_eq!(mate.version, 1);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+#[must_use = "an insert does nothing until it is executed"]
+pub struct Insert<E: Versioned> {
+    model: E::ActiveModel,
+}
+
+impl<E: Versioned> Insert<E> {
+    pub(crate) fn new(model: E::ActiveModel) -> Self {
+        Self {
+            model: versioned::<E>(model),
+        }
+    }
+
+    /// The statement that [`exec_without_returning`](Self::exec_without_returning) sends.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`].
+    pub fn build(&self, backend: DbBackend) -> Result<Statement, Error> {
+        require_support::<E>(backend)?;
+        Ok(<E as EntityTrait>::insert(self.model.clone()).build(backend))
+    }
+
+    /// Inserts the row and returns its key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] before any SQL; [`Error::Database`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future inserts the row or does not; which of the two is not known, unless the insert is part of a
+    /// transaction, which is then rolled back as always.
+    pub async fn exec<C: ConnectionTrait>(self, db: &C) -> Result<InsertResult<E::ActiveModel>, Error> {
+        require_support::<E>(db.get_database_backend())?;
+        Ok(<E as EntityTrait>::insert(self.model).exec(db).await?)
+    }
+
+    /// Inserts the row and returns the number of rows inserted.
+    ///
+    /// # Errors
+    ///
+    /// As [`exec`](Self::exec).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`exec`](Self::exec).
+    pub async fn exec_without_returning<C: ConnectionTrait>(self, db: &C) -> Result<u64, Error> {
+        require_support::<E>(db.get_database_backend())?;
+        Ok(<E as EntityTrait>::insert(self.model)
+            .exec_without_returning(db)
+            .await?)
+    }
+
+    /// Inserts the row and returns it as it was stored.
+    ///
+    /// # Errors
+    ///
+    /// As [`exec`](Self::exec), and [`Error::Unread`] and [`Error::Imprecise`] after the insert; where an insert
+    /// cannot return its row (`MySQL` and `MariaDB`), [`Error::NotSet`] before any SQL for a key that is neither set nor
+    /// made by the database as an auto-increment.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`exec`](Self::exec).
+    pub async fn exec_with_returning<C: ConnectionTrait>(self, db: &C) -> Result<E::Model, Error> {
+        let backend = db.get_database_backend();
+        require_support::<E>(backend)?;
+        let mut model = self.model;
+        let version = version_in::<E>(&model, Operation::Insert)?;
+        let mut statement: InsertStatement = <E as EntityTrait>::insert(model.clone()).into_query();
+
+        if is_available(db) {
+            statement.returning(all_columns::<E>(backend));
+            return match fetch::<E, _, C>(db, &statement).await?.pop() {
+                Some(inserted) => stored::<E>(inserted, version, Operation::Insert),
+                None => Err(DbErr::RecordNotInserted.into()),
+            };
+        }
+
+        let is_counted = E::PrimaryKey::auto_increment();
+        if !is_counted {
+            key::<E>(&model, Operation::Insert)?;
+        }
+        let result = db.execute(&statement).await?;
+        if is_counted && model.get_primary_key_value().is_none() {
+            let id = KeyOf::<E>::try_from_u64(result.last_insert_id())?;
+            for (key, value) in E::PrimaryKey::iter().zip(id.into_value_tuple()) {
+                model.try_set(key.into_column(), value)?;
+            }
+        }
+        written::<E, C>(db, model, version, Operation::Insert).await
+    }
+
+    /// Inserts the row unless one with the same primary key is there.
+    pub fn on_conflict_do_nothing(self) -> TryInsert<E> {
+        TryInsert::new(<E as EntityTrait>::insert(self.model).on_conflict_do_nothing())
+    }
+
+    /// Inserts the row unless one with the same values in these columns is there.
+    pub fn on_conflict_do_nothing_on<I>(self, columns: I) -> TryInsert<E>
+    where
+        I: IntoIterator<Item = E::Column>,
+    {
+        TryInsert::new(<E as EntityTrait>::insert(self.model).on_conflict_do_nothing_on(columns))
+    }
+
+    /// **Unchecked.** SeaORM's own builder with a conflict clause of the caller's: an update in that clause is not
+    /// checked, and advances no version unless the clause does.
+    pub fn on_conflict_unchecked(self, on_conflict: OnConflict) -> sea_orm::Insert<E::ActiveModel> {
+        <E as EntityTrait>::insert(self.model).on_conflict(on_conflict)
+    }
+}
+
+/// An insert of many rows, made by `Entity::insert_many(active_models)`. Each gets its first version, as with
+/// [`Insert`].
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc_fixture.rs")); }
+/// # use fixture::product;
+/// use optlock::prelude::*;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (db, _) = fixture::shop().await?;
+/// let drinks = ["mate", "cocoa"].map(|name| product::ActiveModel {
+///     name: Set(name.to_owned()),
+///     stock: Set(5),
+///     ..Default::default()
+/// });
+/// let drinks = product::Entity::insert_many(drinks).exec_with_returning(&db).await?;
+/// assert!(drinks.iter().all(|drink| drink.version == 1));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+#[must_use = "an insert does nothing until it is executed"]
+pub struct InsertMany<E: Versioned> {
+    models: Vec<E::ActiveModel>,
+}
+
+impl<E: Versioned> InsertMany<E> {
+    pub(crate) fn new(models: impl Iterator<Item = E::ActiveModel>) -> Self {
+        Self {
+            models: models.map(versioned::<E>).collect(),
+        }
+    }
+
+    /// Inserts the rows and returns the key of the last one. No rows is no SQL.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] before any SQL; [`Error::Database`], in which case no row is inserted.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future inserts all rows or none; which of the two is not known, unless the insert is part of a
+    /// transaction, which is then rolled back as always.
+    pub async fn exec<C: ConnectionTrait>(self, db: &C) -> Result<InsertManyResult<E::ActiveModel>, Error> {
+        require_support::<E>(db.get_database_backend())?;
+        Ok(<E as EntityTrait>::insert_many(self.models).exec(db).await?)
+    }
+
+    /// Inserts the rows and returns their number.
+    ///
+    /// # Errors
+    ///
+    /// As [`exec`](Self::exec).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`exec`](Self::exec).
+    pub async fn exec_without_returning<C: ConnectionTrait>(self, db: &C) -> Result<u64, Error> {
+        require_support::<E>(db.get_database_backend())?;
+        Ok(<E as EntityTrait>::insert_many(self.models)
+            .exec_without_returning(db)
+            .await?)
+    }
+
+    /// Inserts the rows and returns them.
+    ///
+    /// # Errors
+    ///
+    /// As [`exec`](Self::exec), [`Error::Unsupported`] where an insert cannot return its rows (`MySQL` and `MariaDB`),
+    /// and [`Error::Imprecise`] after the insert.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`exec`](Self::exec).
+    pub async fn exec_with_returning<C: ConnectionTrait>(self, db: &C) -> Result<Vec<E::Model>, Error> {
+        let backend = db.get_database_backend();
+        require_support::<E>(backend)?;
+        require(db, "insert_many that returns its rows")?;
+        if self.models.is_empty() {
+            return Ok(Vec::new());
+        }
+        let versions: Vec<_> = self
+            .models
+            .iter()
+            .map(|model| version_in::<E>(model, Operation::InsertMany))
+            .collect::<Result<_, _>>()?;
+        let mut statement: InsertStatement = <E as EntityTrait>::insert_many(self.models).into_query();
+        statement.returning(all_columns::<E>(backend));
+        let inserted = fetch::<E, _, C>(db, &statement).await?;
+        inserted
+            .into_iter()
+            .zip(versions)
+            .map(|(model, version)| stored::<E>(model, version, Operation::InsertMany))
+            .collect()
+    }
+
+    /// Inserts the rows and returns their keys.
+    ///
+    /// # Errors
+    ///
+    /// As [`exec_with_returning`](Self::exec_with_returning).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`exec`](Self::exec).
+    pub async fn exec_with_returning_keys<C: ConnectionTrait>(self, db: &C) -> Result<Vec<KeyOf<E>>, Error> {
+        let inserted = self.exec_with_returning(db).await?;
+        let keys = inserted.iter().map(ModelTrait::get_primary_key_value);
+        Ok(keys.map(FromValueTuple::from_value_tuple).collect())
+    }
+
+    /// Inserts the rows whose primary key is not there yet.
+    pub fn on_conflict_do_nothing(self) -> TryInsert<E> {
+        TryInsert::new(<E as EntityTrait>::insert_many(self.models).on_conflict_do_nothing())
+    }
+
+    /// Inserts the rows whose values in these columns are not there yet.
+    pub fn on_conflict_do_nothing_on<I>(self, columns: I) -> TryInsert<E>
+    where
+        I: IntoIterator<Item = E::Column>,
+    {
+        TryInsert::new(<E as EntityTrait>::insert_many(self.models).on_conflict_do_nothing_on(columns))
+    }
+
+    /// **Unchecked.** SeaORM's own builder with a conflict clause of the caller's: an update in that clause is not
+    /// checked, and advances no version unless the clause does.
+    pub fn on_conflict_unchecked(self, on_conflict: OnConflict) -> sea_orm::InsertMany<E::ActiveModel> {
+        <E as EntityTrait>::insert_many(self.models).on_conflict(on_conflict)
+    }
+}
+
+/// The model with a version: the first one, unless the caller has set another.
+fn versioned<E: Versioned>(mut model: E::ActiveModel) -> E::ActiveModel {
+    let version = E::version_column();
+    if model.get(version).is_not_set() {
+        model.set(version, initial::<E>().into());
+    }
+    model
+}

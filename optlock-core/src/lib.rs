@@ -1,0 +1,48 @@
+//! The machinery of [optlock](https://docs.rs/optlock). Depend on `optlock`, which re-exports what is meant for use;
+//! what is here changes without notice.
+//!
+//! Modules form layers, and a file imports only from lower ones: versions and values; backends; errors; the entity
+//! trait; the parts of a write; the writes; the methods that the derive generates. `cargo xtask tidy` checks it.
+
+mod version;
+
+mod active;
+mod advance;
+mod backend;
+mod delete;
+mod diagnosis;
+mod entity;
+mod error;
+mod insert;
+mod readback;
+mod returning;
+mod row;
+mod try_insert;
+mod update;
+mod update_many;
+mod value;
+
+pub use backend::Fault;
+pub use delete::DeleteOne;
+pub use entity::Versioned;
+pub use error::{
+    Conflict, DatabaseError, Error, Found, Imprecise, NotSet, Operation, Overflow, TooManyRows, Unread, Unsupported,
+    VersionAssigned,
+};
+pub use insert::{Insert, InsertMany};
+pub use try_insert::TryInsert;
+pub use update::UpdateOne;
+pub use update_many::UpdateMany;
+pub use value::{RowKey, RowVersion};
+pub use version::{Precision, Repr, VersionType};
+
+/// What the derive's expansion calls. Not for use by hand.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::active::{
+        delete, delete_one, insert, insert_many, insert_one, save, touch, update, update_many, update_one,
+        update_without_returning,
+    };
+    pub use crate::entity::Role;
+    pub use sea_orm;
+}

@@ -1,0 +1,218 @@
+//! `UPDATE` of one row, at the version it was read at.
+
+use sea_orm::sea_query::{Condition, Expr, IntoCondition, UpdateStatement};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, Iterable, PrimaryKeyToColumn,
+    QueryFilter, QueryTrait, Statement, UpdateResult,
+};
+
+use crate::advance::next;
+use crate::backend::{Returning, capabilities};
+use crate::diagnosis::{confirm, exactly_one, refused};
+use crate::entity::{Role, Versioned};
+use crate::error::{Error, Operation};
+use crate::readback::{Knowledge, stored, written};
+use crate::returning::{all_columns, fetch, is_available};
+use crate::row::Row;
+
+/// An update of one row, made by `Entity::update(active_model)`.
+///
+/// What SeaORM's builder of the same name does, with the version in the condition: filters can be added, and no hooks
+/// run. [`validate`](Self::validate) is there so that code written for SeaORM's builder compiles; filters need no
+/// validation here.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc_fixture.rs")); }
+/// # use fixture::product;
+/// use optlock::prelude::*;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (db, tea) = fixture::shop().await?;
+/// let mut change = tea.into_active_model();
+/// change.stock = Set(1);
+/// let tea = product::Entity::update(change).filter(product::Column::Stock.gte(2)).exec(&db).await?;
+/// assert_eq!((tea.stock, tea.version), (1, 2));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "an update does nothing until it is executed"]
+pub struct UpdateOne<E: Versioned> {
+    model: E::ActiveModel,
+    filter: Condition,
+    operation: Operation,
+}
+
+/// An update that is ready to be sent.
+struct Write<E: Versioned> {
+    /// The model with its next version.
+    model: E::ActiveModel,
+    row: Row<E>,
+    next: E::Version,
+    statement: UpdateStatement,
+}
+
+impl<E: Versioned> UpdateOne<E> {
+    pub(crate) fn new(model: E::ActiveModel) -> Self {
+        Self {
+            model,
+            filter: Condition::all(),
+            operation: Operation::Update,
+        }
+    }
+
+    /// An update that advances the version whether or not another column changes.
+    pub(crate) fn touch(model: E::ActiveModel) -> Self {
+        Self {
+            operation: Operation::Touch,
+            ..Self::new(model)
+        }
+    }
+
+    /// Adds a condition to those on the key and the version. A row that does not meet it is a conflict with
+    /// [`Found::Blocked`](crate::Found::Blocked).
+    pub fn filter(mut self, condition: impl IntoCondition) -> Self {
+        self.filter = self.filter.add(condition.into_condition());
+        self
+    }
+
+    /// Checks that the key and the version are set.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotSet`].
+    pub fn validate(self) -> Result<Self, Error> {
+        Row::<E>::of(&self.model, self.operation)?;
+        Ok(self)
+    }
+
+    /// The statement that [`exec_without_returning`](Self::exec_without_returning) sends; without a column to set,
+    /// one that only advances the version.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotSet`], [`Error::Overflow`] and [`Error::Unsupported`].
+    pub fn build(&self, backend: DbBackend) -> Result<Statement, Error> {
+        Ok(backend.build(&self.clone().write(backend)?.statement))
+    }
+
+    /// Updates the row and returns it as it was stored. With no column `Set`, writes nothing, and returns the row
+    /// after showing that it is still at the expected version.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Conflict`] if the row is not at the expected version; [`Error::NotSet`], [`Error::Overflow`] and
+    /// [`Error::Unsupported`] before any SQL; [`Error::TooManyRows`], [`Error::Unread`] and [`Error::Imprecise`] after
+    /// the write; [`Error::Database`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves the row as it was or updated in full; which of the two is not known, unless the
+    /// update is part of a transaction, which is then rolled back as always.
+    pub async fn exec<C: ConnectionTrait>(self, db: &C) -> Result<E::Model, Error> {
+        if !self.has_changes() {
+            let row = Row::<E>::of(&self.model, self.operation)?;
+            return confirm(db, &row, self.operation, self.filter).await;
+        }
+        let operation = self.operation;
+        let backend = db.get_database_backend();
+        let write = self.write(backend)?;
+        let wants_row = match capabilities(backend).returning {
+            Returning::Native => true,
+            Returning::OnRequest => Knowledge::of::<E>(&write.model) != Knowledge::Exact,
+            Returning::Never => false,
+        };
+        if wants_row && is_available(db) {
+            return write.returning(db, operation).await;
+        }
+        write.run(db, operation).await?;
+        written::<E, C>(db, write.model, write.next, operation).await
+    }
+
+    /// Updates the row. With no column `Set`, writes nothing, shows that the row is still at the expected version, and
+    /// reports no rows affected.
+    ///
+    /// # Errors
+    ///
+    /// As [`exec`](Self::exec), without [`Error::Unread`] and [`Error::Imprecise`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`exec`](Self::exec).
+    pub async fn exec_without_returning<C: ConnectionTrait>(self, db: &C) -> Result<UpdateResult, Error> {
+        let mut result = UpdateResult::default();
+        if self.has_changes() {
+            let operation = self.operation;
+            self.write(db.get_database_backend())?.run(db, operation).await?;
+            result.rows_affected = 1;
+        } else {
+            let row = Row::<E>::of(&self.model, self.operation)?;
+            confirm(db, &row, self.operation, self.filter).await?;
+        }
+        Ok(result)
+    }
+
+    fn has_changes(&self) -> bool {
+        self.operation == Operation::Touch || changes::<E>(&self.model).next().is_some()
+    }
+
+    fn write(self, backend: DbBackend) -> Result<Write<E>, Error> {
+        let Self {
+            mut model,
+            filter,
+            operation,
+        } = self;
+        let row = Row::<E>::of(&model, operation)?;
+        let next = next::<E>(backend, &row.expected, operation)?;
+
+        let mut update = <E as EntityTrait>::update_many();
+        for (column, value) in changes::<E>(&model) {
+            update = update.col_expr(column, column.save_as(Expr::val(value)));
+        }
+        // Last: MySQL assigns from left to right, so an expression of the caller's before it sees the old version.
+        let version = E::version_column();
+        update = update.col_expr(version, version.save_as(Expr::val(next.clone())));
+        let statement = update.filter(row.as_expected()).filter(filter).into_query();
+
+        model.try_set(version, next.clone().into())?;
+        Ok(Write {
+            model,
+            row,
+            next,
+            statement,
+        })
+    }
+}
+
+/// The columns that an update assigns: those that are `Set`, but never the key or the version.
+fn changes<E: Versioned>(model: &E::ActiveModel) -> impl Iterator<Item = (E::Column, sea_orm::Value)> {
+    E::Column::iter()
+        .filter(|column| E::PrimaryKey::from_column(*column).is_none() && E::role(column) != Role::Version)
+        .filter_map(|column| match model.get(column) {
+            ActiveValue::Set(value) => Some((column, value)),
+            ActiveValue::Unchanged(_) | ActiveValue::NotSet => None,
+        })
+}
+
+impl<E: Versioned> Write<E> {
+    async fn run<C: ConnectionTrait>(&self, db: &C, operation: Operation) -> Result<(), Error> {
+        let result = db
+            .execute(&self.statement)
+            .await
+            .map_err(|err| refused(&self.row, operation, err))?;
+        exactly_one(db, &self.row, operation, result.rows_affected()).await
+    }
+
+    async fn returning<C: ConnectionTrait>(mut self, db: &C, operation: Operation) -> Result<E::Model, Error> {
+        self.statement.returning(all_columns::<E>(db.get_database_backend()));
+        let mut models = fetch::<E, _, C>(db, &self.statement)
+            .await
+            .map_err(|err| refused(&self.row, operation, err))?;
+        exactly_one(db, &self.row, operation, models.len() as u64).await?;
+        match models.pop() {
+            Some(model) => stored::<E>(model, self.next, operation),
+            None => Err(sea_orm::DbErr::RecordNotUpdated.into()),
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The derive macro of [optlock](https://docs.rs/optlock). Depend on `optlock`, which re-exports it.
+
+mod attribute;
+mod diagnostics;
+mod expand;
+mod model;
+mod naming;
+
+use proc_macro::TokenStream;
+use syn::{DeriveInput, parse_macro_input};
+
+use diagnostics::Diagnostics;
+use model::Input;
+
+/// Makes an entity versioned: every update and delete of a loaded row is checked against the version it was read at.
+///
+/// Goes on the `Model` struct, beside `DeriveEntityModel`, with or without `#[sea_orm::model]`. One field is marked
+/// `#[version]`; its column must be `NOT NULL`.
+///
+/// ```
+/// mod product {
+///     use optlock::prelude::*;
+///
+///     #[sea_orm::model]
+///     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Versioned)]
+///     #[sea_orm(table_name = "product")]
+///     pub struct Model {
+///         #[sea_orm(primary_key)]
+///         pub id: i32,
+///         pub name: String,
+///         #[version]
+///         pub version: i64,
+///     }
+///     impl ActiveModelBehavior for ActiveModel {}
+/// }
+/// ```
+///
+/// # Attributes
+///
+/// | on | attribute | meaning |
+/// | --- | --- | --- |
+/// | a field | `#[version]` | The version of the row. Its type is one of those in the table of `VersionType`. |
+/// | | `#[version(precision = N)]` | For timestamps: how many digits of a second the column holds, 0 to 6; default 6. |
+/// | a field | `#[generated]` | The database may write this column in any insert or update (a trigger, a computed column, `ON UPDATE CURRENT_TIMESTAMP`): a returned model always has it as stored. |
+/// | the struct | `#[optlock(expanded)]` | `Entity`, `Column` and `ActiveModel` are written by hand (SeaORM's expanded format), so there is no `table_name`. |
+/// | the struct | `#[optlock(crate = "path")]` | Where `optlock` is, if it is re-exported by another crate. A dependency that is renamed in `Cargo.toml` is found without it. |
+///
+/// # What is generated
+///
+/// An implementation of `Versioned` for `Entity`, and inherent methods with the names of SeaORM's trait methods. Inherent
+/// methods win over trait methods, so calls in method syntax, SeaORM's nested saves among them, become checked without a
+/// change:
+///
+/// | on | checked | opt-out |
+/// | --- | --- | --- |
+/// | `ActiveModel` | `insert`, `update`, `update_without_returning`, `save`, `delete`, `touch` | `insert_unchecked`, `update_unchecked`, … |
+/// | `Model` | `delete`, `touch` | `delete_unchecked` |
+/// | `Entity` | `insert`, `insert_many`, `update`, `update_many`, `delete` | `insert_unchecked`, `insert_many_unchecked`, … |
+#[proc_macro_derive(Versioned, attributes(version, generated, optlock))]
+pub fn derive_versioned(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    let mut diagnostics = Diagnostics::default();
+    let code = match Input::from_syn(&input, &mut diagnostics) {
+        Input::Entity(entity) => expand::entity(&entity),
+        Input::BrokenEntity(broken) => expand::stand_in(&broken),
+        Input::ModelEx {
+            reports_missing_version: true,
+        } => expand::model_ex_reports(),
+        Input::ModelEx {
+            reports_missing_version: false,
+        }
+        | Input::Foreign => proc_macro2::TokenStream::new(),
+    };
+    let mut expansion = diagnostics.into_compile_errors();
+    expansion.extend(code);
+    expansion.into()
+}

@@ -1,0 +1,99 @@
+//! Concurrent writes made safe in `SeaORM` 2 applications.
+//!
+//! One derive and one attribute make an entity *versioned*: every update and delete of a loaded row is checked against
+//! the version it was read at, and a lost update becomes a typed [`Conflict`].
+//!
+//! ```
+//! use optlock::prelude::*;
+//! use optlock::{Error, Found};
+//! use sea_orm::{Database, Schema};
+//!
+//! mod product {
+//!     use optlock::prelude::*;
+//!
+//!     #[sea_orm::model]
+//!     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Versioned)]
+//!     #[sea_orm(table_name = "product")]
+//!     pub struct Model {
+//!         #[sea_orm(primary_key)]
+//!         pub id: i32,
+//!         pub stock: i32,
+//!         #[version]
+//!         pub version: i64,
+//!     }
+//!     impl ActiveModelBehavior for ActiveModel {}
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let db = Database::connect("sqlite::memory:").await?;
+//! db.execute(&Schema::new(db.get_database_backend()).create_table_from_entity(product::Entity)).await?;
+//! let tea = product::ActiveModel { stock: Set(9), ..Default::default() }.insert(&db).await?;
+//!
+//! let (mut ann, mut bob) = (tea.clone().into_active_model(), tea.into_active_model());
+//! ann.stock = Set(8);
+//! bob.stock = Set(4);
+//!
+//! let tea = ann.update(&db).await?; // UPDATE … SET stock = 8, version = 2 WHERE id = 1 AND version = 1
+//! assert_eq!(tea.version, 2);
+//!
+//! let Err(Error::Conflict(conflict)) = bob.update(&db).await else { panic!("Ann's change would be lost") };
+//! assert_eq!(conflict.to_string(), "update of product 1 at version 1 conflicts: the row is at version 2");
+//! assert!(matches!(conflict.found(), Found::Changed { .. }));
+//! assert_eq!(conflict.current::<product::Model>(), Some(&tea));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # The nouns
+//!
+//! - [`Versioned`](derive@Versioned), the derive: its attributes, its methods and the opt-outs.
+//! - [`VersionType`]: what a version may be, and how to wrap one in a type of your own.
+//! - [`Error`], with [`Conflict`] and [`Found`] for what a rival did, and [`Fault`] for what a database error means.
+//! - [`UpdateOne`], [`DeleteOne`], [`UpdateMany`], [`Insert`], [`InsertMany`], [`TryInsert`]: the builders behind
+//!   `Entity::update` and its siblings.
+//!
+//! # What is not checked
+//!
+//! Code that is generic over `ActiveModelTrait` or `EntityTrait`, or names SeaORM's traits or builders itself
+//! (`ActiveModelTrait::update(model, db)`, `Update::one(model)`); raw SQL; upserts; and `delete_by_id` and
+//! `delete_many`, which have no version to check. GUARANTEES.md has a row for each path and database.
+//!
+//! # Features
+//!
+//! Turn on the same drivers as on `sea-orm` (`sqlx-sqlite`, `sqlx-postgres`, `sqlx-mysql`): they let optlock read error
+//! codes, and bring in no driver that the application does not use. `with-uuid`, `with-chrono` and `with-time` allow
+//! versions of those types. `macros`, on by default, turns on SeaORM's.
+
+pub use optlock_core::{
+    Conflict, DatabaseError, DeleteOne, Error, Fault, Found, Imprecise, Insert, InsertMany, NotSet, Operation,
+    Overflow, Precision, Repr, RowKey, RowVersion, TooManyRows, TryInsert, Unread, Unsupported, UpdateMany, UpdateOne,
+    VersionAssigned, VersionType, Versioned,
+};
+pub use optlock_derive::Versioned;
+
+#[doc(hidden)]
+pub use optlock_core::__private;
+
+/// What a module with a versioned entity needs: `SeaORM`'s entity prelude, its active values, and the derive.
+///
+/// ```
+/// use optlock::prelude::*;
+/// ```
+pub mod prelude {
+    // A glob, against the habit of this crate: `SeaORM`'s macros need all of its prelude in scope, whatever it holds.
+    #[doc(no_inline)]
+    pub use sea_orm::entity::prelude::*;
+    #[doc(no_inline)]
+    pub use sea_orm::{
+        ActiveValue::{NotSet, Set, Unchanged},
+        IntoActiveModel,
+    };
+
+    pub use crate::Versioned;
+}
+
+/// The examples of the README, compiled and run with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
