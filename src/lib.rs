@@ -1,4 +1,4 @@
-//! Concurrent writes made safe in `SeaORM` 2 applications.
+//! Concurrent writes made safe in SeaORM 2 applications.
 //!
 //! One derive and one attribute make an entity *versioned*: every update and delete of a loaded row is checked against
 //! the version it was read at, and a lost update becomes a typed [`Conflict`].
@@ -75,7 +75,7 @@ pub use optlock_derive::Versioned;
 #[doc(hidden)]
 pub use optlock_core::__private;
 
-/// What a module with a versioned entity needs: `SeaORM`'s entity prelude, its active values, and the derive.
+/// What a module with a versioned entity needs: SeaORM's entity prelude, its active values, and the derive.
 ///
 /// ```
 /// use optlock::prelude::*;

@@ -95,7 +95,7 @@ impl<E: Versioned> DeleteOne<E> {
     ///
     /// # Errors
     ///
-    /// As [`exec`](Self::exec), and [`Error::Unsupported`] where a delete cannot return its row (`MySQL` and `MariaDB`).
+    /// As [`exec`](Self::exec), and [`Error::Unsupported`] where a delete cannot return its row (MySQL and MariaDB).
     ///
     /// # Cancel safety
     ///

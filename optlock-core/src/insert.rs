@@ -94,7 +94,7 @@ impl<E: Versioned> Insert<E> {
     /// # Errors
     ///
     /// As [`exec`](Self::exec), and [`Error::Unread`] and [`Error::Imprecise`] after the insert; where an insert
-    /// cannot return its row (`MySQL` and `MariaDB`), [`Error::NotSet`] before any SQL for a key that is neither set nor
+    /// cannot return its row (MySQL and MariaDB), [`Error::NotSet`] before any SQL for a key that is neither set nor
     /// made by the database as an auto-increment.
     ///
     /// # Cancel safety
@@ -218,7 +218,7 @@ impl<E: Versioned> InsertMany<E> {
     ///
     /// # Errors
     ///
-    /// As [`exec`](Self::exec), [`Error::Unsupported`] where an insert cannot return its rows (`MySQL` and `MariaDB`),
+    /// As [`exec`](Self::exec), [`Error::Unsupported`] where an insert cannot return its rows (MySQL and MariaDB),
     /// and [`Error::Imprecise`] after the insert.
     ///
     /// # Cancel safety

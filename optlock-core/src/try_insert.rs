@@ -70,8 +70,8 @@ impl<E: Versioned> TryInsert<E> {
     ///
     /// # Errors
     ///
-    /// As [`exec`](Self::exec), and [`Error::Unsupported`] where an insert cannot return its rows (`MySQL` and
-    /// `MariaDB`).
+    /// As [`exec`](Self::exec), and [`Error::Unsupported`] where an insert cannot return its rows (MySQL and
+    /// MariaDB).
     ///
     /// # Cancel safety
     ///

@@ -90,7 +90,7 @@ impl<E: Versioned> UpdateMany<E> {
     ///
     /// # Errors
     ///
-    /// [`Error::VersionAssigned`] and [`Error::Unsupported`] (`SQLite`, where the version is a timestamp) before any
+    /// [`Error::VersionAssigned`] and [`Error::Unsupported`] (SQLite, where the version is a timestamp) before any
     /// SQL; [`Error::Overflow`] if the version of one of the rows cannot advance, in which case none is changed;
     /// [`Error::Database`].
     ///
@@ -113,8 +113,8 @@ impl<E: Versioned> UpdateMany<E> {
     ///
     /// # Errors
     ///
-    /// As [`exec`](Self::exec), and [`Error::Unsupported`] where an update cannot return its rows (`MySQL` and
-    /// `MariaDB`).
+    /// As [`exec`](Self::exec), and [`Error::Unsupported`] where an update cannot return its rows (MySQL and
+    /// MariaDB).
     ///
     /// # Cancel safety
     ///

@@ -1,40 +1,49 @@
-//! probe
-use optlock::prelude::*;
-use sea_orm::{Database, Schema};
+//! The integration tests: one set of cases, run on every backend that is there.
+//!
+//! SQLite needs nothing. PostgreSQL and MariaDB are taken from `OPTLOCK_POSTGRES_URL` and `OPTLOCK_MARIADB_URL`, which
+//! `cargo xtask test` sets; without them their tests are listed as ignored, and a line says so.
 
-pub mod product {
-    use optlock::prelude::*;
+mod backend;
+mod case;
+mod context;
+mod entity;
 
-    #[sea_orm::model]
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Versioned)]
-    #[sea_orm(table_name = "product")]
-    pub struct Model {
-        #[sea_orm(primary_key)]
-        pub id: i32,
-        pub name: String,
-        pub stock: i32,
-        #[version]
-        pub version: i64,
-    }
+mod conflict;
+mod delete;
+mod insert;
+mod update;
 
-    impl ActiveModelBehavior for ActiveModel {}
+use std::process::ExitCode;
+
+use libtest_mimic::Arguments;
+
+use backend::Backend;
+use case::Case;
+
+/// Every case, by the file it is in.
+fn cases() -> Vec<Case> {
+    [conflict::CASES, delete::CASES, insert::CASES, update::CASES].concat()
 }
-#[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let db = Database::connect("sqlite::memory:").await?;
-    db.execute(&Schema::new(db.get_database_backend()).create_table_from_entity(product::Entity))
-        .await?;
-    let tea = product::ActiveModel {
-        id: Set(7),
-        name: Set("tea".to_owned()),
-        stock: Set(3),
-        version: NotSet,
-    };
-    let tea = tea.insert(&db).await?;
-    let mut a = tea.clone().into_active_model();
-    a.stock = Set(4);
-    let b = a.clone();
-    println!("{:?}", a.update(&db).await?);
-    println!("{}", b.update(&db).await.unwrap_err());
-    Ok(())
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let cases = cases();
+    let trials: Vec<_> = Backend::ALL
+        .into_iter()
+        .flat_map(|backend| cases.iter().filter_map(move |case| case.trial(backend)))
+        .collect();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+
+    let absent: Vec<_> = Backend::ALL
+        .into_iter()
+        .filter(|backend| backend.url().is_none())
+        .map(Backend::name)
+        .collect();
+    if !absent.is_empty() && !arguments.list {
+        println!(
+            "left out for want of a server: {}. `cargo xtask test` starts private ones and runs everything.\n",
+            absent.join(" and ")
+        );
+    }
+    conclusion.exit_code()
 }

@@ -8,18 +8,18 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Fault {
-    /// The transaction's snapshot is older than a change that a rival has committed (PostgreSQL 40001, `MariaDB` 1020,
-    /// `SQLite` 517). The whole transaction must be redone.
+    /// The transaction's snapshot is older than a change that a rival has committed (PostgreSQL 40001, MariaDB 1020,
+    /// SQLite 517). The whole transaction must be redone.
     Serialization,
-    /// Two transactions waited for each other, and the server ended this one (PostgreSQL 40P01, `MariaDB` 1213).
+    /// Two transactions waited for each other, and the server ended this one (PostgreSQL 40P01, MariaDB 1213).
     Deadlock,
-    /// A lock was held by somebody else and the statement was not to wait (PostgreSQL 55P03, `MySQL` 3572).
-    /// PostgreSQL reports the end of its `lock_timeout` in the same way; `MariaDB` reports `NOWAIT` as
+    /// A lock was held by somebody else and the statement was not to wait (PostgreSQL 55P03, MySQL 3572).
+    /// PostgreSQL reports the end of its `lock_timeout` in the same way; MariaDB reports `NOWAIT` as
     /// [`Fault::LockTimeout`].
     LockNotAvailable,
-    /// The wait for a lock took too long (`MariaDB` and `MySQL` 1205).
+    /// The wait for a lock took too long (MariaDB and MySQL 1205).
     LockTimeout,
-    /// Another connection is writing to the `SQLite` database.
+    /// Another connection is writing to the SQLite database.
     Busy,
     /// A unique or exclusion constraint refused the write.
     Unique,

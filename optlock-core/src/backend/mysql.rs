@@ -1,4 +1,4 @@
-//! `MySQL` and `MariaDB`, which SeaORM does not tell apart, and what speaks their protocol.
+//! MySQL and MariaDB, which SeaORM does not tell apart, and what speaks their protocol.
 
 use sea_orm::sea_query::{Expr, ExprTrait, LockType, SimpleExpr};
 
@@ -36,7 +36,7 @@ fn advance_timestamp(column: SimpleExpr, micros: i64, now: sea_orm::Value) -> Si
 /// <https://mariadb.com/kb/en/mariadb-error-code-reference/>. SQLSTATEs are of no use: HY000 stands for most of these.
 #[cfg(feature = "sqlx-mysql")]
 mod code {
-    /// `MariaDB`, with `innodb_snapshot_isolation`: the row changed after the snapshot. The transaction is gone.
+    /// MariaDB, with `innodb_snapshot_isolation`: the row changed after the snapshot. The transaction is gone.
     pub(super) const CHECKREAD: u16 = 1020;
     pub(super) const DUP_KEY: u16 = 1022;
     pub(super) const CON_COUNT_ERROR: u16 = 1040;
@@ -66,21 +66,21 @@ mod code {
     pub(super) const CANT_EXECUTE_IN_READ_ONLY_TRANSACTION: u16 = 1792;
     pub(super) const READ_ONLY_MODE: u16 = 1836;
     pub(super) const DUP_UNKNOWN_IN_INDEX: u16 = 1859;
-    /// `MariaDB`.
+    /// MariaDB.
     pub(super) const CONNECTION_KILLED: u16 = 1927;
-    /// `MariaDB`: `max_statement_time`.
+    /// MariaDB: `max_statement_time`.
     pub(super) const STATEMENT_TIMEOUT: u16 = 1969;
     pub(super) const SERVER_GONE: u16 = 2006;
     pub(super) const SERVER_LOST: u16 = 2013;
-    /// `MySQL`: `max_execution_time`.
+    /// MySQL: `max_execution_time`.
     pub(super) const QUERY_TIMEOUT: u16 = 3024;
-    /// `MySQL`: `NOWAIT`.
+    /// MySQL: `NOWAIT`.
     pub(super) const LOCK_NOWAIT: u16 = 3572;
-    /// `MySQL`.
+    /// MySQL.
     pub(super) const CHECK_CONSTRAINT_VIOLATED: u16 = 3819;
-    /// `MariaDB`.
+    /// MariaDB.
     pub(super) const CONSTRAINT_FAILED: u16 = 4025;
-    /// `MySQL`: disconnected for inactivity.
+    /// MySQL: disconnected for inactivity.
     pub(super) const CLIENT_INTERACTION_TIMEOUT: u16 = 4031;
 }
 

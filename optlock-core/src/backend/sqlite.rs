@@ -1,4 +1,4 @@
-//! `SQLite`.
+//! SQLite.
 
 use sea_orm::sea_query::{ExprTrait, Func, SimpleExpr};
 

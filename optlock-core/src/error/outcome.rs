@@ -53,7 +53,7 @@ impl TooManyRows {
 
 /// The row was written, but what the database stored could not be read back.
 ///
-/// Only where a write cannot return its row (`MySQL` and `MariaDB`), only outside a transaction, and only for rows with
+/// Only where a write cannot return its row (MySQL and MariaDB), only outside a transaction, and only for rows with
 /// columns that the database fills (`#[generated]`, a default) or that the caller left `NotSet`. Between the write and
 /// the read another writer changed the row, or the read failed (then `source()` says why). The write stands: do not
 /// repeat it. `update_without_returning` never needs the read.

@@ -4,7 +4,7 @@
 /// field says `#[version(precision = N)]`.
 ///
 /// It must not be finer than the column's: a column that rounds the version would let two writes within one of its
-/// ticks carry the same version. `PostgreSQL`'s timestamps and `SQLite`'s text hold microseconds. `MariaDB` and `MySQL` hold
+/// ticks carry the same version. PostgreSQL's timestamps and SQLite's text hold microseconds. MariaDB and MySQL hold
 /// whole seconds unless the column is a `DATETIME(6)` or `TIMESTAMP(6)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Precision(u8);

@@ -1,0 +1,28 @@
+use optlock::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveValueType)]
+pub struct Stamp(i64);
+
+impl optlock::VersionType for Stamp {
+    type Repr = i64;
+    fn from_repr(repr: i64) -> Self {
+        Stamp(repr)
+    }
+    fn to_repr(&self) -> i64 {
+        self.0
+    }
+}
+
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Versioned)]
+#[sea_orm(table_name = "product")]
+pub struct Model {
+    #[sea_orm(primary_key)]
+    pub id: i32,
+    #[version(precision = 9)]
+    pub version: Stamp,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use optlock::Versioned;
+
+#[derive(Versioned)]
+pub enum Model {
+    One,
+    Two,
+}
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The entities that the cases share.
+
+pub(crate) mod item;

@@ -1,0 +1,52 @@
+//! `cargo xtask`: the chores of this repository, in Rust and without dependencies.
+
+mod ci;
+mod error;
+mod servers;
+mod tally;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use error::Result;
+
+const USAGE: &str = "\
+Usage: cargo xtask <command>
+
+  test [-- <arguments of cargo test>]
+           run every test against SQLite, PostgreSQL and MariaDB; a server is started for
+           each backend whose OPTLOCK_POSTGRES_URL or OPTLOCK_MARIADB_URL is not set
+  servers  start the same servers, print their URLs, and stop them on Ctrl-C or end of input
+  tidy     check the rules of this code base that the compiler does not check
+  ci       everything that continuous integration checks, the tests last
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    run(&arguments).unwrap_or_else(|error| {
+        error.report();
+        ExitCode::FAILURE
+    })
+}
+
+fn run(arguments: &[String]) -> Result<ExitCode> {
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments.as_slice() {
+        ["test"] => Ok(test::run(&[]).conclude()),
+        ["test", "--", rest @ ..] => Ok(test::run(rest).conclude()),
+        ["servers"] => servers::run(),
+        ["tidy"] => tidy::run(),
+        ["ci"] => ci::run(),
+        [servers::guard::COMMAND, backends @ ..] => servers::guard::run(backends),
+        ["help" | "--help" | "-h"] => {
+            print!("{USAGE}");
+            Ok(ExitCode::SUCCESS)
+        }
+        _ => {
+            eprint!("{USAGE}");
+            Ok(ExitCode::from(2))
+        }
+    }
+}

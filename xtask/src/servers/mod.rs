@@ -1,0 +1,103 @@
+//! Private database servers: started for one run, and stopped however that run ends.
+//!
+//! The servers belong to a second process, the guard, which lives in its own process group: neither
+//! Ctrl-C nor the death of xtask reaches it. All it shares with xtask is a pipe. When xtask ends, even
+//! by SIGKILL, the kernel closes the pipe, and the guard stops the servers and removes their files.
+
+mod account;
+mod backend;
+mod daemon;
+mod directory;
+pub(crate) mod guard;
+mod install;
+mod log;
+mod mariadb;
+mod postgres;
+mod programs;
+
+use std::env;
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, ExitCode, Stdio};
+
+use crate::error::{Error, Result};
+use backend::Backend;
+
+/// `cargo xtask servers`: keeps the servers running while a developer runs `cargo test` by hand.
+pub(crate) fn run() -> Result<ExitCode> {
+    let servers = Servers::start(&Backend::ALL)?;
+    for (variable, url) in servers.urls() {
+        println!("export {variable}={url}");
+    }
+    eprintln!("Stop with Ctrl-C.");
+    std::io::copy(&mut std::io::stdin(), &mut std::io::sink())
+        .map_err(Error::while_doing("wait for the end of input"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The guard, seen from the process that needs the servers; dropping it stops them.
+pub(crate) struct Servers {
+    guard: Option<Child>,
+    urls: Vec<(String, String)>,
+}
+
+impl Servers {
+    /// A server for each backend whose environment variable names none.
+    pub(crate) fn for_unset_variables() -> Result<Self> {
+        let unset = |backend: &Backend| env::var_os(backend.variable()).is_none_or(|url| url.is_empty());
+        let backends: Vec<Backend> = Backend::ALL.into_iter().filter(unset).collect();
+        Self::start(&backends)
+    }
+
+    /// The environment variables that lead to the started servers.
+    pub(crate) fn urls(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.urls
+            .iter()
+            .map(|(variable, url)| (variable.as_str(), url.as_str()))
+    }
+
+    fn start(backends: &[Backend]) -> Result<Self> {
+        if backends.is_empty() {
+            return Ok(Self {
+                guard: None,
+                urls: Vec::new(),
+            });
+        }
+        let xtask = env::current_exe().map_err(Error::while_doing("find xtask's own program"))?;
+        let mut guard = Command::new(xtask)
+            .arg(guard::COMMAND)
+            .args(backends.iter().map(|backend| backend.name()))
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(Error::while_doing("start the guard of the servers"))?;
+        let output = guard.stdout.take();
+        // From here on dropping `servers` stops the guard, also when this function fails.
+        let mut servers = Self {
+            guard: Some(guard),
+            urls: Vec::new(),
+        };
+        let lines = output.into_iter().flat_map(|output| BufReader::new(output).lines());
+        for line in lines.take(backends.len()) {
+            let line = line.map_err(Error::while_doing("read the URLs of the servers"))?;
+            let (variable, url) = line
+                .split_once('=')
+                .ok_or_else(|| Error::new(format!("the guard printed `{line}` instead of a URL")))?;
+            servers.urls.push((variable.to_owned(), url.to_owned()));
+        }
+        if servers.urls.len() < backends.len() {
+            return Err(Error::new("the private servers did not start; the reason is above"));
+        }
+        Ok(servers)
+    }
+}
+
+impl Drop for Servers {
+    fn drop(&mut self) {
+        if let Some(guard) = &mut self.guard {
+            // Closes the pipe first, which is what the guard waits for.
+            let _ = guard.wait();
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! A private `PostgreSQL` server.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::account::Account;
+use super::backend::Server;
+use super::daemon::{Daemon, StopSignal};
+use super::log::Log;
+use super::programs;
+use crate::error::{Error, Result};
+
+const NAMES: [&str; 3] = ["initdb", "postgres", "psql"];
+/// Debian keeps one directory per major version here, none of them in `PATH`.
+const DEBIAN: &str = "/usr/lib/postgresql";
+
+pub(super) struct Programs {
+    initdb: PathBuf,
+    postgres: PathBuf,
+    psql: PathBuf,
+}
+
+impl Programs {
+    /// All from one directory, so that they are of one version.
+    pub(super) fn find() -> Option<Self> {
+        let directory = programs::directory_of(&NAMES).or_else(newest_of_debian)?;
+        let [initdb, postgres, psql] = NAMES.map(|name| directory.join(name));
+        Some(Self { initdb, postgres, psql })
+    }
+}
+
+fn newest_of_debian() -> Option<PathBuf> {
+    let versions = fs::read_dir(DEBIAN).ok()?.flatten().filter_map(|entry| {
+        let version: u32 = entry.file_name().to_str()?.parse().ok()?;
+        Some((version, entry.path().join("bin")))
+    });
+    versions
+        .filter(|(_, bin)| programs::holds(bin, &NAMES))
+        .max()
+        .map(|(_, bin)| bin)
+}
+
+/// Starts a server that keeps everything in `home`.
+pub(super) fn start(home: &Path, account: &Account) -> Result<Server> {
+    let programs = Programs::find().ok_or_else(|| Error::new("PostgreSQL is not installed"))?;
+    let data = home.join("data");
+    let log = Log::new(home.join("log"));
+    let mut initdb = account.command(&programs.initdb, home);
+    initdb.args([
+        "--no-sync",
+        "--auth=trust",
+        "--username=postgres",
+        "--encoding=UTF8",
+        "--locale=C",
+    ]);
+    log.run(initdb.arg("--pgdata").arg(&data))?;
+
+    let server = |port: u16| {
+        let mut server = account.command(&programs.postgres, home);
+        server.arg("-D").arg(&data).args(["-p", &port.to_string()]);
+        let settings = [
+            "listen_addresses=127.0.0.1",
+            &format!("unix_socket_directories={}", home.display()),
+            "max_connections=200",
+            // The tests provoke deadlocks, and nobody should wait a second for each.
+            "deadlock_timeout=200ms",
+            // The data lives no longer than the run.
+            "fsync=off",
+        ];
+        for setting in settings {
+            server.args(["-c", setting]);
+        }
+        server
+    };
+    let (daemon, port) = Daemon::start(StopSignal::Interrupt, &log, server, |port| {
+        let mut psql = account.command(&programs.psql, home);
+        psql.args(["--no-psqlrc", "--username=postgres", "--dbname=postgres", "--host"])
+            .arg(home);
+        psql.args(["--port", &port.to_string(), "--command", "CREATE DATABASE optlock"]);
+        psql
+    })?;
+    Ok(Server {
+        url: format!("postgres://postgres@127.0.0.1:{port}/optlock"),
+        _daemon: daemon,
+    })
+}

@@ -1,0 +1,32 @@
+//! The layers of each library crate, from the ground up.
+//!
+//! A module may import only from the layers below its own; what is in one layer does not know of its
+//! neighbours. `lib.rs` stands above them all.
+
+pub(super) struct Layers {
+    /// The directory of the crate's `lib.rs`.
+    pub(super) source: &'static str,
+    /// The crate's top-level modules; the first layer is the lowest.
+    pub(super) layers: &'static [&'static [&'static str]],
+}
+
+pub(super) const CORE: Layers = Layers {
+    source: "optlock-core/src",
+    layers: &[
+        &["value", "version"],
+        &["backend"],
+        &["error"],
+        &["entity"],
+        &["advance", "returning"],
+        &["row"],
+        &["diagnosis", "readback"],
+        &["try_insert"],
+        &["delete", "insert", "update", "update_many"],
+        &["active"],
+    ],
+};
+
+pub(super) const DERIVE: Layers = Layers {
+    source: "optlock-derive/src",
+    layers: &[&["diagnostics"], &["attribute", "naming"], &["model"], &["expand"]],
+};
