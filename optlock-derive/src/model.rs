@@ -1,6 +1,6 @@
 //! What the derive knows of an entity, and every rule that an entity must keep, one function a rule.
 
-use proc_macro2::Ident;
+use proc_macro2::{Ident, Span};
 use quote::ToTokens;
 use syn::{Data, DeriveInput, Fields, LitInt, Path, Type};
 
@@ -117,6 +117,9 @@ impl Input {
         let mut is_reported = false;
         for field in &fields {
             has_version |= field.attributes.sea_orm.version.is_some();
+            if field.is_relation() {
+                generated_is_a_plain_column(field, diagnostics);
+            }
             let Some(attribute) = &field.attributes.version else {
                 continue;
             };
@@ -215,8 +218,13 @@ fn is_sea_orm_model(
 }
 
 fn missing_version(input: &DeriveInput, diagnostics: &mut Diagnostics) {
+    let mut place = input.ident.clone();
+    if place == "ModelEx" {
+        // A name that nobody wrote: `Versioned` in the list of derives is underlined instead.
+        place.set_span(Span::call_site());
+    }
     diagnostics.report(
-        &input.ident,
+        &place,
         "no field is marked `#[version]`: add a field such as `#[version] pub version: i64`, \
          and a column for it that is not null",
     );
@@ -232,9 +240,14 @@ fn only_one_version(input: &DeriveInput, first: &Field, second: &Field, diagnost
 
 fn no_sea_orm_version(field: &Field, diagnostics: &mut Diagnostics) {
     if let Some(path) = &field.attributes.sea_orm.version {
+        let fix = if field.attributes.version.is_some() {
+            "remove it, `#[version]` is enough"
+        } else {
+            "write `#[version]`"
+        };
         diagnostics.report(
             path,
-            "SeaORM accepts `#[sea_orm(version)]` and does nothing with it: write `#[version]`",
+            format!("SeaORM accepts `#[sea_orm(version)]` and does nothing with it: {fix}"),
         );
     }
 }

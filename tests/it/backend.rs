@@ -29,6 +29,10 @@ pub(crate) struct Expected {
 
 impl Backend {
     pub(crate) const ALL: [Self; 3] = [Self::Sqlite, Self::Postgres, Self::MariaDb];
+    pub(crate) const SERVERS: &[Self] = &[Self::Postgres, Self::MariaDb];
+    pub(crate) const SQLITE: &[Self] = &[Self::Sqlite];
+    pub(crate) const POSTGRES: &[Self] = &[Self::Postgres];
+    pub(crate) const MARIADB: &[Self] = &[Self::MariaDb];
 
     pub(crate) fn name(self) -> &'static str {
         match self {

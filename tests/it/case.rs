@@ -23,9 +23,10 @@ pub(crate) struct Case {
     pub(crate) backends: &'static [Backend],
 }
 
-/// Lists cases: functions that run on every backend, then those of single ones.
+/// Lists cases: functions that run on every backend, then those of one of the sets in `Backend`, as in
+/// `cases![a, b; SERVERS: c, d; SQLITE: e]`.
 macro_rules! cases {
-    ($($every:ident),* $(,)? $(; $backend:ident: $($one:ident),+ $(,)?)*) => {
+    ($($every:ident),* $(,)? $(; $set:ident: $($some:ident),+ $(,)?)* $(;)?) => {
         pub(crate) const CASES: &[$crate::case::Case] = &[
             $($crate::case::Case {
                 name: concat!(module_path!(), "::", stringify!($every)),
@@ -33,9 +34,9 @@ macro_rules! cases {
                 backends: &$crate::backend::Backend::ALL,
             },)*
             $($($crate::case::Case {
-                name: concat!(module_path!(), "::", stringify!($one)),
-                run: |context| Box::pin($one(context)),
-                backends: &[$crate::backend::Backend::$backend],
+                name: concat!(module_path!(), "::", stringify!($some)),
+                run: |context| Box::pin($some(context)),
+                backends: $crate::backend::Backend::$set,
             },)+)*
         ];
     };

@@ -7,10 +7,15 @@ mod backend;
 mod case;
 mod context;
 mod entity;
+mod wait;
 
+mod cancel;
 mod conflict;
 mod delete;
 mod insert;
+mod journal;
+mod race;
+mod transaction;
 mod update;
 
 use std::process::ExitCode;
@@ -22,7 +27,17 @@ use case::Case;
 
 /// Every case, by the file it is in.
 fn cases() -> Vec<Case> {
-    [conflict::CASES, delete::CASES, insert::CASES, update::CASES].concat()
+    [
+        cancel::CASES,
+        conflict::CASES,
+        delete::CASES,
+        insert::CASES,
+        journal::CASES,
+        race::CASES,
+        transaction::CASES,
+        update::CASES,
+    ]
+    .concat()
 }
 
 fn main() -> ExitCode {

@@ -1,3 +1,4 @@
 //! The entities that the cases share.
 
 pub(crate) mod item;
+pub(crate) mod priced;

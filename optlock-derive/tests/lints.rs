@@ -1,0 +1,66 @@
+//! The expansion is silent under the lints that applications deny, for a public entity and for one of which nothing is used.
+
+#![deny(
+    warnings,
+    missing_docs,
+    unused_qualifications,
+    dead_code,
+    unreachable_pub,
+    unused_results,
+    unsafe_code,
+    clippy::all,
+    clippy::pedantic
+)]
+
+/// A public entity.
+pub mod product {
+    use optlock::prelude::*;
+
+    /// A product.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Versioned)]
+    #[sea_orm(table_name = "product")]
+    pub struct Model {
+        /// Its key.
+        #[sea_orm(primary_key)]
+        pub id: i32,
+        /// Its version.
+        #[version]
+        pub version: i64,
+        /// A column that the database computes.
+        #[generated]
+        pub total: i64,
+    }
+
+    /// It has none.
+    #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// An entity of which nothing is used.
+mod order {
+    use optlock::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Versioned)]
+    #[sea_orm(table_name = "orders")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key)]
+        pub(crate) id: i32,
+        #[version]
+        pub(crate) version: i64,
+    }
+
+    #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+#[test]
+fn the_expansion_compiles_under_denied_lints() {
+    use optlock::Versioned;
+
+    assert!(matches!(product::Entity::version_column(), product::Column::Version));
+    assert!(matches!(order::Entity::version_column(), order::Column::Version));
+}
