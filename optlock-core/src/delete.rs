@@ -3,6 +3,7 @@
 use sea_orm::sea_query::{Condition, IntoCondition};
 use sea_orm::{ConnectionTrait, DbBackend, DeleteMany, DeleteResult, EntityTrait, QueryFilter, QueryTrait, Statement};
 
+use crate::advance::require_support;
 use crate::diagnosis::{exactly_one, refused};
 use crate::entity::Versioned;
 use crate::error::{Error, Operation};
@@ -64,8 +65,9 @@ impl<E: Versioned> DeleteOne<E> {
     ///
     /// # Errors
     ///
-    /// [`Error::NotSet`].
+    /// [`Error::NotSet`] and [`Error::Unsupported`].
     pub fn build(&self, backend: DbBackend) -> Result<Statement, Error> {
+        require_support::<E>(backend)?;
         Ok(self.delete(&self.row()?).build(backend))
     }
 
@@ -73,14 +75,15 @@ impl<E: Versioned> DeleteOne<E> {
     ///
     /// # Errors
     ///
-    /// [`Error::Conflict`] if the row is not at the expected version; [`Error::NotSet`] before any SQL;
-    /// [`Error::TooManyRows`]; [`Error::Database`].
+    /// [`Error::Conflict`] if the row is not at the expected version; [`Error::NotSet`] and [`Error::Unsupported`]
+    /// before any SQL; [`Error::TooManyRows`]; [`Error::Database`].
     ///
     /// # Cancel safety
     ///
     /// Dropping the future leaves the row as it was or deleted; which of the two is not known, unless the delete is
     /// part of a transaction, which is then rolled back as always.
     pub async fn exec<C: ConnectionTrait>(self, db: &C) -> Result<DeleteResult, Error> {
+        require_support::<E>(db.get_database_backend())?;
         let row = self.row()?;
         let result = self
             .delete(&row)
@@ -101,6 +104,7 @@ impl<E: Versioned> DeleteOne<E> {
     ///
     /// As [`exec`](Self::exec).
     pub async fn exec_with_returning<C: ConnectionTrait>(self, db: &C) -> Result<Option<E::Model>, Error> {
+        require_support::<E>(db.get_database_backend())?;
         let row = self.row()?;
         require(db, "a delete that returns its row")?;
         let mut statement = self.delete(&row).into_query();

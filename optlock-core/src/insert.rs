@@ -284,8 +284,10 @@ impl<E: Versioned> InsertMany<E> {
 /// The model with a version: the first one, unless the caller has set another.
 fn versioned<E: Versioned>(mut model: E::ActiveModel) -> E::ActiveModel {
     let version = E::version_column();
-    if model.get(version).is_not_set() {
-        model.set(version, initial::<E>().into());
-    }
+    let first = match version_in::<E>(&model, Operation::Insert) {
+        Ok(given) => given,
+        Err(_) => initial::<E>(),
+    };
+    model.set(version, first.into());
     model
 }

@@ -107,7 +107,7 @@ where
         && let Ok(Some(model)) = E::find().filter(by_key::<E>(&key)).one(db).await
     {
         let stored = version_of::<E>(&model)?;
-        if stored.to_repr().precedes(&version.to_repr()) {
+        if version.to_repr().was_rounded_to(&stored.to_repr()) {
             return Err(imprecise::<E>(row_key, operation, version, stored));
         }
     }

@@ -9,6 +9,7 @@ use crate::advance::table;
 use crate::entity::Versioned;
 use crate::error::{Error, NotSet, Operation};
 use crate::value::{RowKey, RowVersion};
+use crate::version::{Repr, VersionType};
 
 pub(crate) struct Row<E: Versioned> {
     key: Vec<(E::Column, Value)>,
@@ -68,7 +69,8 @@ pub(crate) fn by_key<E: Versioned>(key: &[(E::Column, Value)]) -> Condition {
 
 /// The version that an active model holds, which must be there.
 pub(crate) fn version_in<E: Versioned>(model: &E::ActiveModel, operation: Operation) -> Result<E::Version, Error> {
-    typed::<E>(required::<E>(model, E::version_column(), operation)?)
+    let version = typed::<E>(required::<E>(model, E::version_column(), operation)?)?;
+    Ok(E::Version::from_repr(version.to_repr().canonical()))
 }
 
 /// The version of a model that was read.

@@ -6,7 +6,7 @@ use sea_orm::{
     QueryFilter, QueryTrait, Statement, UpdateResult,
 };
 
-use crate::advance::next;
+use crate::advance::{next, require_support};
 use crate::backend::{Returning, capabilities};
 use crate::diagnosis::{confirm, exactly_one, refused};
 use crate::entity::{Role, Versioned};
@@ -14,6 +14,7 @@ use crate::error::{Error, Operation};
 use crate::readback::{Knowledge, stored, written};
 use crate::returning::{all_columns, fetch, is_available};
 use crate::row::Row;
+use crate::version::{Kind, Repr, VersionType};
 
 /// An update of one row, made by `Entity::update(active_model)`.
 ///
@@ -112,6 +113,7 @@ impl<E: Versioned> UpdateOne<E> {
     /// update is part of a transaction, which is then rolled back as always.
     pub async fn exec<C: ConnectionTrait>(self, db: &C) -> Result<E::Model, Error> {
         if !self.has_changes() {
+            require_support::<E>(db.get_database_backend())?;
             let row = Row::<E>::of(&self.model, self.operation)?;
             return confirm(db, &row, self.operation, self.filter).await;
         }
@@ -135,20 +137,28 @@ impl<E: Versioned> UpdateOne<E> {
     ///
     /// # Errors
     ///
-    /// As [`exec`](Self::exec), without [`Error::Unread`] and [`Error::Imprecise`].
+    /// As [`exec`](Self::exec), without [`Error::Unread`]; with [`Error::Imprecise`] only where the version is a
+    /// timestamp, whose row is then returned or read after all.
     ///
     /// # Cancel safety
     ///
     /// As [`exec`](Self::exec).
     pub async fn exec_without_returning<C: ConnectionTrait>(self, db: &C) -> Result<UpdateResult, Error> {
         let mut result = UpdateResult::default();
-        if self.has_changes() {
+        if !self.has_changes() {
+            require_support::<E>(db.get_database_backend())?;
+            let row = Row::<E>::of(&self.model, self.operation)?;
+            confirm(db, &row, self.operation, self.filter).await?;
+        } else if <E::Version as VersionType>::Repr::KIND == Kind::Timestamp {
+            // The version that the column stored must be seen: one that rounds could have stored the old one again.
+            match self.exec(db).await {
+                Ok(_) | Err(Error::Unread(_)) => result.rows_affected = 1,
+                Err(err) => return Err(err),
+            }
+        } else {
             let operation = self.operation;
             self.write(db.get_database_backend())?.run(db, operation).await?;
             result.rows_affected = 1;
-        } else {
-            let row = Row::<E>::of(&self.model, self.operation)?;
-            confirm(db, &row, self.operation, self.filter).await?;
         }
         Ok(result)
     }

@@ -3,14 +3,15 @@
 use sea_orm::sea_query::{Condition, Expr, ExprTrait, IntoCondition, IntoIden, SimpleExpr};
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ConnectionTrait, DbBackend, DbErr, EntityTrait, IdenStatic, IntoSimpleExpr,
-    QueryFilter, QuerySelect, QueryTrait, Statement, UpdateResult, Value,
+    QueryFilter, QueryTrait, Statement, UpdateResult, Value,
 };
 
 use crate::advance::{limit, next_in_sql, table};
-use crate::backend::{Fault, capabilities, fault};
+use crate::backend::{capabilities, fault};
 use crate::entity::Versioned;
 use crate::error::{Error, Operation, Overflow, VersionAssigned};
 use crate::returning::{all_columns, fetch, require};
+use crate::row::version_of;
 use crate::value::RowVersion;
 use crate::version::{Kind, Repr, VersionType};
 
@@ -161,28 +162,23 @@ where
 {
     let capabilities = capabilities(db.get_database_backend());
     let is_counter = matches!(<E::Version as VersionType>::Repr::KIND, Kind::Integer(_));
-    let suspects = matches!(fault(&err), Fault::OutOfRange | Fault::Other);
     let Ok(last) = limit::<E>(&capabilities) else {
         return err.into();
     };
-    if !is_counter || !suspects {
+    if !is_counter || fault(&err) != capabilities.fail_on_fault {
         return err.into();
     }
-    let last_value = i64::try_from(last).map_or_else(|_| Value::from(last), Value::from);
-    let version = E::version_column();
     // No row was changed, so the same condition still selects the same rows.
+    let version = E::version_column();
+    let last = i64::try_from(last).map_or_else(|_| Value::from(last), Value::from);
     let exhausted = E::find()
-        .select_only()
-        .column(version)
         .filter(filter)
-        .filter(version.into_simple_expr().gte(Expr::val(last_value.clone())))
-        .limit(1)
-        .into_query();
-    match db.query_one(&exhausted).await {
-        Ok(Some(_)) => {
-            let last = RowVersion::from(last_value);
-            Overflow::new(table::<E>(), Operation::UpdateMany, last, Some(err)).into()
-        }
+        .filter(version.into_simple_expr().gte(Expr::val(last)));
+    match exhausted.one(db).await {
+        Ok(Some(model)) => match version_of::<E>(&model) {
+            Ok(last) => Overflow::new(table::<E>(), Operation::UpdateMany, RowVersion::from(last), Some(err)).into(),
+            Err(_) => err.into(),
+        },
         _ => err.into(),
     }
 }

@@ -93,6 +93,9 @@ impl FieldAttributes {
         };
         for attribute in attributes {
             if attribute.path().is_ident("version") {
+                if field.version.is_some() {
+                    diagnostics.report(attribute, "`#[version]` is written twice on this field: remove one");
+                }
                 let precision = version_options(attribute, diagnostics);
                 field.version = Some(VersionAttribute {
                     attribute: attribute.clone(),

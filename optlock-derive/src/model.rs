@@ -147,7 +147,7 @@ impl Field {
             .filter_map(|field| {
                 Some(Self {
                     ident: field.ident.clone()?,
-                    ty: field.ty.clone(),
+                    ty: ungrouped(&field.ty).clone(),
                     attributes: FieldAttributes::parse(&field.attrs, diagnostics),
                 })
             })
@@ -347,6 +347,14 @@ fn precision_is_fit(field: &Field, precision: &LitInt, diagnostics: &mut Diagnos
             );
             6
         }
+    }
+}
+
+/// The type itself, where a `$ty:ty` of a `macro_rules!` macro has put invisible parentheses around it.
+fn ungrouped(ty: &Type) -> &Type {
+    match ty {
+        Type::Group(group) => ungrouped(&group.elem),
+        _ => ty,
     }
 }
 

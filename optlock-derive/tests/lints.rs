@@ -38,6 +38,26 @@ pub mod product {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
+/// A public entity of `#[sea_orm::model]`.
+pub mod shelf {
+    use optlock::prelude::*;
+
+    /// A shelf.
+    #[sea_orm::model]
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Versioned)]
+    #[sea_orm(table_name = "shelf")]
+    pub struct Model {
+        /// Its key.
+        #[sea_orm(primary_key)]
+        pub id: i32,
+        /// Its version.
+        #[version]
+        pub version: i64,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
 /// An entity of which nothing is used.
 mod order {
     use optlock::prelude::*;
@@ -62,5 +82,6 @@ fn the_expansion_compiles_under_denied_lints() {
     use optlock::Versioned;
 
     assert!(matches!(product::Entity::version_column(), product::Column::Version));
+    assert!(matches!(shelf::Entity::version_column(), shelf::Column::Version));
     assert!(matches!(order::Entity::version_column(), order::Column::Version));
 }

@@ -13,8 +13,11 @@ use crate::entity::item::{self, load, stored};
 
 cases![
     an_update_dropped_at_any_point_is_done_or_not_done,
-    a_transaction_dropped_at_any_point_leaves_nothing,
     writes_run_in_spawned_tasks_with_borrowed_arguments;
+    // Not on MariaDB: dropped while a statement is in flight, a transaction can lose its connection there, without
+    // optlock too (sea-orm 2.0.4, sqlx 0.9.0). GUARANTEES.md has the row.
+    SQLITE: a_transaction_dropped_at_any_point_leaves_nothing;
+    POSTGRES: a_transaction_dropped_at_any_point_leaves_nothing;
     SERVERS: an_update_dropped_while_it_waits_leaves_the_pool_usable;
 ];
 
@@ -40,7 +43,8 @@ async fn poll_times<F: Future>(future: F, times: usize) -> Option<F::Output> {
 async fn an_update_dropped_at_any_point_is_done_or_not_done(context: Context) -> Outcome {
     item::create(&context).await?;
     let db = context.connect(1).await?;
-    for times in 1.. {
+    let mut half_way = 0;
+    for times in (1..8).cycle().take(70) {
         let before = item::Entity::find_by_id(1).one(&db).await?.ok_or("no row")?;
         let mut change = before.clone().into_active_model();
         change.qty = Set(before.qty + 1);
@@ -53,12 +57,12 @@ async fn an_update_dropped_at_any_point_is_done_or_not_done(context: Context) ->
             is_done || after == before,
             "dropped after {times} polls: {before:?} became {after:?}"
         );
-        if let Some(result) = result {
-            assert_eq!(result?, after);
-            assert!(times > 1, "an update that never waits cannot be dropped half-way");
-            return Ok(());
+        match result {
+            Some(result) => assert_eq!(result?, after),
+            None => half_way += 1,
         }
     }
+    assert!(half_way > 0, "no update was dropped half-way: the case shows nothing");
     Ok(())
 }
 
@@ -71,23 +75,22 @@ async fn a_transaction_dropped_at_any_point_leaves_nothing(context: Context) -> 
             version: row.version - 1,
             ..row.clone()
         };
+        let txn = db.begin().await?;
         let work = async {
-            let txn = db.begin().await?;
             let touched = row.clone().touch(&txn).await?;
             // The diagnosis of a conflict is dropped half-way, too.
             assert!(stale.touch(&txn).await.unwrap_err().is_conflict());
-            touched.touch(&txn).await?;
-            txn.rollback().await?;
-            Ok::<_, optlock::Error>(())
+            touched.touch(&txn).await
         };
         let result = poll_times(work, times).await;
+        drop(txn);
         assert_eq!(
             item::Entity::find_by_id(1).one(&db).await?,
             Some(row),
             "dropped after {times} polls"
         );
         if let Some(result) = result {
-            result?;
+            assert_eq!(result?.version, 3);
             return Ok(());
         }
     }

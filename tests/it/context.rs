@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use optlock::prelude::*;
 use sea_orm::{ConnectOptions, Database, QueryResult, Schema, Statement};
@@ -49,6 +50,15 @@ impl Context {
     pub(crate) async fn connect(&self, connections: u32) -> Result<DatabaseConnection> {
         let mut options = self.options.clone();
         options.max_connections(connections).min_connections(1);
+        Ok(Database::connect(options).await?)
+    }
+
+    /// A pool of this many further connections whose callers do not wait long for one.
+    pub(crate) async fn connect_impatiently(&self, connections: u32) -> Result<DatabaseConnection> {
+        let mut options = self.options.clone();
+        options
+            .max_connections(connections)
+            .acquire_timeout(Duration::from_millis(200));
         Ok(Database::connect(options).await?)
     }
 

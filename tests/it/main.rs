@@ -3,6 +3,13 @@
 //! SQLite needs nothing. PostgreSQL and MariaDB are taken from `OPTLOCK_POSTGRES_URL` and `OPTLOCK_MARIADB_URL`, which
 //! `cargo xtask test` sets; without them their tests are listed as ignored, and a line says so.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a panic is how a case fails"
+)]
+
 mod backend;
 mod case;
 mod context;
@@ -12,11 +19,21 @@ mod wait;
 mod cancel;
 mod conflict;
 mod delete;
+mod fault;
+mod generated;
+mod hooks;
 mod insert;
 mod journal;
+mod keys;
+mod nested;
+mod opt_out;
 mod race;
+mod sql;
+mod touch;
 mod transaction;
+mod types;
 mod update;
+mod update_many;
 
 use std::process::ExitCode;
 
@@ -31,11 +48,21 @@ fn cases() -> Vec<Case> {
         cancel::CASES,
         conflict::CASES,
         delete::CASES,
+        fault::CASES,
+        generated::CASES,
+        hooks::CASES,
         insert::CASES,
         journal::CASES,
+        keys::CASES,
+        nested::CASES,
+        opt_out::CASES,
         race::CASES,
+        sql::CASES,
+        touch::CASES,
         transaction::CASES,
+        types::CASES,
         update::CASES,
+        update_many::CASES,
     ]
     .concat()
 }

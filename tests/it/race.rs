@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use optlock::Error;
 use optlock::prelude::*;
-use sea_orm::sea_query::ExprTrait as _;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 

@@ -2,8 +2,6 @@
 
 use optlock::prelude::*;
 use optlock::{Error, Found, Operation};
-use sea_orm::ActiveModelTrait as _;
-use sea_orm::sea_query::ExprTrait as _;
 
 use crate::case::{Outcome, cases};
 use crate::context::Context;

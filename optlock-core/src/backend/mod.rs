@@ -30,6 +30,8 @@ pub(crate) struct Capabilities {
     /// in which it is evaluated. Used for rows at the counter's maximum, which some servers would clamp or turn into
     /// a float.
     pub(crate) fail_on: fn(SimpleExpr) -> SimpleExpr,
+    /// What the error of that expression means here.
+    pub(crate) fail_on_fault: Fault,
     /// `max(column + ticks of so many microseconds, now)` for timestamp columns; `None` where the server cannot
     /// compute it to the microsecond.
     pub(crate) advance_timestamp: Option<fn(SimpleExpr, i64, Value) -> SimpleExpr>,
@@ -66,6 +68,7 @@ const UNKNOWN: Capabilities = Capabilities {
     u32_limit: 0,
     u64_limit: None,
     fail_on: |column| column,
+    fail_on_fault: Fault::OutOfRange,
     advance_timestamp: None,
 };
 

@@ -2,7 +2,7 @@
 
 use sea_orm::sea_query::{Expr, ExprTrait, LockType, SimpleExpr};
 
-use super::{Capabilities, Returning};
+use super::{Capabilities, Fault, Returning};
 
 pub(super) const CAPABILITIES: Capabilities = Capabilities {
     name: "MySQL or MariaDB",
@@ -16,6 +16,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     u32_limit: u32::MAX as u64,
     u64_limit: Some(u64::MAX),
     fail_on,
+    fail_on_fault: Fault::OutOfRange,
     advance_timestamp: Some(advance_timestamp),
 };
 
@@ -85,15 +86,13 @@ mod code {
 }
 
 #[cfg(feature = "sqlx-mysql")]
-pub(super) fn fault(err: &(dyn sea_orm::sqlx::error::DatabaseError + 'static)) -> Option<super::Fault> {
+pub(super) fn fault(err: &(dyn sea_orm::sqlx::error::DatabaseError + 'static)) -> Option<Fault> {
     let err = err.try_downcast_ref::<sea_orm::SqlxMySqlError>()?;
     Some(meaning(err.number()))
 }
 
 #[cfg(feature = "sqlx-mysql")]
-fn meaning(number: u16) -> super::Fault {
-    use super::Fault;
-
+fn meaning(number: u16) -> Fault {
     match number {
         code::CHECKREAD => Fault::Serialization,
         code::LOCK_DEADLOCK => Fault::Deadlock,
@@ -135,7 +134,6 @@ fn meaning(number: u16) -> super::Fault {
 #[cfg(all(test, feature = "sqlx-mysql"))]
 mod tests {
     use super::*;
-    use crate::backend::Fault;
 
     #[test]
     fn numbers_have_their_meaning() {

@@ -2,7 +2,7 @@
 
 use sea_orm::sea_query::{Expr, ExprTrait, LockType, SimpleExpr};
 
-use super::{Capabilities, Returning};
+use super::{Capabilities, Fault, Returning};
 
 pub(super) const CAPABILITIES: Capabilities = Capabilities {
     name: "PostgreSQL",
@@ -16,6 +16,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     u32_limit: i32::MAX.unsigned_abs() as u64,
     u64_limit: None,
     fail_on,
+    fail_on_fault: Fault::OutOfRange,
     advance_timestamp: Some(advance_timestamp),
 };
 
@@ -62,15 +63,13 @@ mod code {
 }
 
 #[cfg(feature = "sqlx-postgres")]
-pub(super) fn fault(err: &(dyn sea_orm::sqlx::error::DatabaseError + 'static)) -> Option<super::Fault> {
+pub(super) fn fault(err: &(dyn sea_orm::sqlx::error::DatabaseError + 'static)) -> Option<Fault> {
     let err = err.try_downcast_ref::<sea_orm::SqlxPostgresError>()?;
     Some(meaning(err.code()))
 }
 
 #[cfg(feature = "sqlx-postgres")]
-fn meaning(sqlstate: &str) -> super::Fault {
-    use super::Fault;
-
+fn meaning(sqlstate: &str) -> Fault {
     match sqlstate {
         code::SERIALIZATION_FAILURE => Fault::Serialization,
         code::DEADLOCK_DETECTED => Fault::Deadlock,
@@ -99,7 +98,6 @@ fn meaning(sqlstate: &str) -> super::Fault {
 #[cfg(all(test, feature = "sqlx-postgres"))]
 mod tests {
     use super::*;
-    use crate::backend::Fault;
 
     #[test]
     fn codes_have_their_meaning() {

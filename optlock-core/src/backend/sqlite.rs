@@ -2,7 +2,7 @@
 
 use sea_orm::sea_query::{ExprTrait, Func, SimpleExpr};
 
-use super::{Capabilities, Returning};
+use super::{Capabilities, Fault, Returning};
 
 pub(super) const CAPABILITIES: Capabilities = Capabilities {
     name: "SQLite",
@@ -14,6 +14,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     u32_limit: u32::MAX as u64,
     u64_limit: None,
     fail_on,
+    fail_on_fault: Fault::Other,
     // Timestamps are text, and SQLite's date functions stop at milliseconds.
     advance_timestamp: None,
 };
@@ -44,15 +45,13 @@ mod code {
 }
 
 #[cfg(feature = "sqlx-sqlite")]
-pub(super) fn fault(err: &(dyn sea_orm::sqlx::error::DatabaseError + 'static)) -> Option<super::Fault> {
+pub(super) fn fault(err: &(dyn sea_orm::sqlx::error::DatabaseError + 'static)) -> Option<Fault> {
     err.try_downcast_ref::<sea_orm::SqlxSqliteError>()?;
     Some(meaning(err.code()?.parse().ok()?))
 }
 
 #[cfg(feature = "sqlx-sqlite")]
-fn meaning(extended: i32) -> super::Fault {
-    use super::Fault;
-
+fn meaning(extended: i32) -> Fault {
     match extended {
         code::BUSY_SNAPSHOT => Fault::Serialization,
         code::CONSTRAINT_PRIMARYKEY | code::CONSTRAINT_UNIQUE | code::CONSTRAINT_ROWID => Fault::Unique,
@@ -72,7 +71,6 @@ fn meaning(extended: i32) -> super::Fault {
 #[cfg(all(test, feature = "sqlx-sqlite"))]
 mod tests {
     use super::*;
-    use crate::backend::Fault;
 
     #[test]
     fn extended_codes_have_their_meaning() {

@@ -76,10 +76,18 @@ pub trait Repr: sealed::Sealed + Clone + PartialEq + Debug + Send + Sync + 'stat
     #[doc(hidden)]
     fn next(&self, precision: Precision) -> Option<Self>;
 
-    /// Whether this timestamp is earlier than the other.
+    /// The same version as optlock writes it: in UTC, where a timestamp has an offset. SQLite compares text.
     #[doc(hidden)]
-    fn precedes(&self, other: &Self) -> bool {
-        let _ = other;
+    #[must_use]
+    fn canonical(self) -> Self {
+        self
+    }
+
+    /// Whether a column that stored this other version when it was sent this one has rounded it. A rival's version
+    /// is another one, and later.
+    #[doc(hidden)]
+    fn was_rounded_to(&self, stored: &Self) -> bool {
+        let _ = stored;
         false
     }
 

@@ -40,6 +40,16 @@ impl Precision {
         let after = previous.div_euclid(tick).checked_add(1)?.checked_mul(tick)?;
         Some(now.max(after))
     }
+
+    /// Whether a column that counts more coarsely than in microseconds stored the one instant when it was sent the
+    /// other: it cuts off, or rounds to the nearest tick.
+    pub(super) fn has_rounded(sent: i64, stored: i64) -> bool {
+        let nearest = |digits| {
+            let tick = Self(digits).tick_micros();
+            sent.saturating_add(tick / 2).div_euclid(tick).saturating_mul(tick)
+        };
+        stored < sent || (stored > sent && (0..6).any(|digits| nearest(digits) == stored))
+    }
 }
 
 #[cfg(test)]
@@ -69,6 +79,15 @@ mod tests {
         // Written by hand with a finer precision than the field declares.
         assert_eq!(Precision::digits(0).advance(Some(1_600_000), 0), Some(2_000_000));
         assert_eq!(Precision::digits(0).advance(Some(-600_000), i64::MIN / 2), Some(0));
+    }
+
+    #[test]
+    fn a_rounded_version_is_told_from_a_rivals() {
+        assert!(Precision::has_rounded(1_600_000, 1_000_000), "cut off");
+        assert!(Precision::has_rounded(1_600_000, 2_000_000), "rounded to seconds");
+        assert!(Precision::has_rounded(1_600_700, 1_601_000), "rounded to milliseconds");
+        assert!(!Precision::has_rounded(1_600_700, 1_600_700), "stored as sent");
+        assert!(!Precision::has_rounded(1_600_700, 1_603_123), "somebody else's, later");
     }
 
     #[test]

@@ -13,7 +13,13 @@ fn now() -> i64 {
 }
 
 macro_rules! timestamp {
-    ($ty:ty, to_micros: $to:expr, from_micros: $from:expr, epoch: $epoch:expr $(,)?) => {
+    (
+        $ty:ty,
+        to_micros: $to:expr,
+        from_micros: $from:expr,
+        epoch: $epoch:expr
+        $(, canonical: $canonical:expr)? $(,)?
+    ) => {
         own_representation!($ty);
 
         impl Repr for $ty {
@@ -30,8 +36,16 @@ macro_rules! timestamp {
                 precision.advance(Some(to(self)), now()).and_then(from)
             }
 
-            fn precedes(&self, other: &Self) -> bool {
-                self < other
+            $(
+                fn canonical(self) -> Self {
+                    let canonical: fn(Self) -> Self = $canonical;
+                    canonical(self)
+                }
+            )?
+
+            fn was_rounded_to(&self, stored: &Self) -> bool {
+                let to: fn(&Self) -> i64 = $to;
+                Precision::has_rounded(to(self), to(stored))
             }
         }
     };
@@ -60,12 +74,13 @@ mod with_chrono {
         to_micros: DateTime::timestamp_micros,
         from_micros: |micros| DateTime::from_timestamp_micros(micros).map(|at| at.fixed_offset()),
         epoch: DateTime::UNIX_EPOCH.fixed_offset(),
+        canonical: |at| at.to_utc().fixed_offset(),
     );
 }
 
 #[cfg(feature = "with-time")]
 mod with_time {
-    use time::{OffsetDateTime, PrimitiveDateTime};
+    use time::{OffsetDateTime, PrimitiveDateTime, UtcOffset};
 
     use super::{Kind, Precision, Repr, now, own_representation};
 
@@ -83,6 +98,7 @@ mod with_time {
         to_micros: |at| to_micros(*at),
         from_micros: from_micros,
         epoch: OffsetDateTime::UNIX_EPOCH,
+        canonical: |at| at.to_offset(UtcOffset::UTC),
     );
     timestamp!(
         PrimitiveDateTime,

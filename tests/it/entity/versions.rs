@@ -3,7 +3,6 @@
 use std::error::Error;
 
 use optlock::VersionType;
-use optlock::prelude::*;
 use sea_orm::DeriveValueType;
 
 use crate::context::Context;

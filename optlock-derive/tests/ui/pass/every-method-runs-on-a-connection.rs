@@ -54,7 +54,7 @@ async fn builders_on_connection(product: product::ActiveModel, db: &DatabaseConn
 async fn unchecked_builders_on_connection(product: product::ActiveModel, db: &DatabaseConnection) -> Result<(), optlock::Error> {
     Entity::insert_unchecked(product.clone()).exec(db).await?;
     Entity::insert_many_unchecked([product.clone()]).exec(db).await?;
-    Entity::update_unchecked(product.clone()).filter(Column::Stock.gt(0)).exec(db).await?;
+    Entity::update_unchecked(product.clone()).exec(db).await?;
     Entity::update_many_unchecked().col_expr(Column::Stock, Expr::value(0)).exec(db).await?;
     Entity::delete_unchecked(product).exec(db).await?;
     Ok(())
@@ -96,7 +96,7 @@ async fn builders_on_connection_with_db_err(product: product::ActiveModel, db: &
 async fn unchecked_builders_on_connection_with_db_err(product: product::ActiveModel, db: &DatabaseConnection) -> Result<(), DbErr> {
     Entity::insert_unchecked(product.clone()).exec(db).await?;
     Entity::insert_many_unchecked([product.clone()]).exec(db).await?;
-    Entity::update_unchecked(product.clone()).filter(Column::Stock.gt(0)).exec(db).await?;
+    Entity::update_unchecked(product.clone()).exec(db).await?;
     Entity::update_many_unchecked().col_expr(Column::Stock, Expr::value(0)).exec(db).await?;
     Entity::delete_unchecked(product).exec(db).await?;
     Ok(())

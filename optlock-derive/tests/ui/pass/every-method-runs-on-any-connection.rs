@@ -54,7 +54,7 @@ async fn builders_on_any<C: ConnectionTrait>(product: product::ActiveModel, db: 
 async fn unchecked_builders_on_any<C: ConnectionTrait>(product: product::ActiveModel, db: &C) -> Result<(), optlock::Error> {
     Entity::insert_unchecked(product.clone()).exec(db).await?;
     Entity::insert_many_unchecked([product.clone()]).exec(db).await?;
-    Entity::update_unchecked(product.clone()).filter(Column::Stock.gt(0)).exec(db).await?;
+    Entity::update_unchecked(product.clone()).exec(db).await?;
     Entity::update_many_unchecked().col_expr(Column::Stock, Expr::value(0)).exec(db).await?;
     Entity::delete_unchecked(product).exec(db).await?;
     Ok(())
@@ -96,7 +96,7 @@ async fn builders_on_any_with_db_err<C: ConnectionTrait>(product: product::Activ
 async fn unchecked_builders_on_any_with_db_err<C: ConnectionTrait>(product: product::ActiveModel, db: &C) -> Result<(), DbErr> {
     Entity::insert_unchecked(product.clone()).exec(db).await?;
     Entity::insert_many_unchecked([product.clone()]).exec(db).await?;
-    Entity::update_unchecked(product.clone()).filter(Column::Stock.gt(0)).exec(db).await?;
+    Entity::update_unchecked(product.clone()).exec(db).await?;
     Entity::update_many_unchecked().col_expr(Column::Stock, Expr::value(0)).exec(db).await?;
     Entity::delete_unchecked(product).exec(db).await?;
     Ok(())

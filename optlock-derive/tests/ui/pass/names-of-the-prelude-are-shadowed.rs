@@ -1,6 +1,6 @@
 /// Only our derive expands here, since SeaORM's do not survive this.
 mod hostile {
-    use optlock::Versioned as Derive;
+    use ::optlock::Versioned as Derive;
 
     use super::entity::{ActiveModel, Column, Entity};
 
@@ -38,7 +38,7 @@ mod hostile {
 mod entity {
     use optlock::prelude::*;
     use sea_orm::sea_query::{ArrayType, ValueType};
-    use sea_orm::{ActiveValue, DbErr, QueryResult, TryIntoModel, Value};
+    use sea_orm::{ActiveValue, DbErr, FromQueryResult, QueryResult, TryIntoModel, Value};
 
     use super::hostile::Model;
 

@@ -1,0 +1,36 @@
+//! A versioned entity in a crate that has renamed `optlock` to `locking`.
+
+/// The entity.
+pub mod product {
+    use locking::prelude::*;
+
+    /// A row.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Versioned)]
+    #[sea_orm(table_name = "product")]
+    pub struct Model {
+        /// The key.
+        #[sea_orm(primary_key)]
+        pub id: i32,
+        /// The version.
+        #[version]
+        pub version: i64,
+    }
+
+    /// None.
+    #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+#[cfg(test)]
+mod tests {
+    use locking::Versioned;
+
+    use super::product::{Column, Entity};
+
+    #[test]
+    fn the_derive_finds_optlock_under_another_name() {
+        assert!(matches!(Entity::version_column(), Column::Version));
+    }
+}
