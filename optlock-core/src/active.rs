@@ -1,5 +1,10 @@
 //! What the methods that the derive generates do: SeaORM's hooks around a checked write.
 
+#![allow(
+    clippy::missing_errors_doc,
+    reason = "users meet these as methods, which the derive documents"
+)]
+
 use sea_orm::{
     ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, DeleteResult, EntityTrait, Iterable, PrimaryKeyToColumn,
     UpdateResult,

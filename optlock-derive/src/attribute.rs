@@ -123,7 +123,7 @@ impl SeaOrmField {
             } else if meta.path.is_ident("version") {
                 field.version = Some(meta.path.clone());
             } else if meta.path.is_ident("enum_name")
-                && let Ok(name) = meta.value().and_then(|value| value.parse::<LitStr>())
+                && let Ok(name) = meta.value().and_then(syn::parse::ParseBuffer::parse::<LitStr>)
             {
                 field.enum_name = name.parse().ok();
                 return;
@@ -176,7 +176,7 @@ fn named<'a>(attributes: &'a [Attribute], name: &'a str) -> impl Iterator<Item =
 /// Passes over whatever follows the name of an item.
 fn skip_value(meta: &ParseNestedMeta<'_>) {
     if meta.input.peek(Token![=]) {
-        let _ = meta.value().and_then(|value| value.parse::<syn::Expr>());
+        let _ = meta.value().and_then(syn::parse::ParseBuffer::parse::<syn::Expr>);
     } else if meta.input.peek(syn::token::Paren) {
         let _ = meta.input.parse::<proc_macro2::Group>();
     }

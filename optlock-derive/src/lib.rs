@@ -3,8 +3,11 @@
 mod attribute;
 mod diagnostics;
 mod expand;
+mod field;
+mod methods;
 mod model;
 mod naming;
+mod rules;
 
 use proc_macro::TokenStream;
 use syn::{DeriveInput, parse_macro_input};

@@ -12,6 +12,7 @@ pub(crate) enum Backend {
 /// What a backend is expected to do, stated here once more and on purpose: a case asserts the success or the typed
 /// `Unsupported` that this table says, so a change in the library's own table does not go unseen.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct Expected {
     /// Whether writes to many rows, and deletes, can return the rows.
     pub(crate) returns_rows: bool,

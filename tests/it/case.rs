@@ -14,7 +14,7 @@ use crate::context::Context;
 pub(crate) type Outcome = Result<(), Box<dyn Error + Send + Sync>>;
 
 /// No case takes a tenth of this; one that does hangs.
-const WATCHDOG: Duration = Duration::from_secs(120);
+const WATCHDOG: Duration = Duration::from_mins(2);
 
 #[derive(Clone, Copy)]
 pub(crate) struct Case {

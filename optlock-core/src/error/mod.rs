@@ -245,7 +245,7 @@ mod tests {
             panic!("not a conflict: {after:?}");
         };
         assert!(before.is_same(after));
-        assert!(through.source().is_some_and(|source| source.is::<Error>()));
+        assert!(through.source().is_some_and(<dyn std::error::Error>::is::<Error>));
     }
 
     #[test]

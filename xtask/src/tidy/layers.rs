@@ -28,5 +28,12 @@ pub(super) const CORE: Layers = Layers {
 
 pub(super) const DERIVE: Layers = Layers {
     source: "optlock-derive/src",
-    layers: &[&["diagnostics"], &["attribute", "naming"], &["model"], &["expand"]],
+    layers: &[
+        &["diagnostics", "methods", "naming"],
+        &["attribute"],
+        &["field"],
+        &["rules"],
+        &["model"],
+        &["expand"],
+    ],
 };
