@@ -37,7 +37,8 @@ pub struct DeleteOne<E: Versioned> {
 }
 
 impl<E: Versioned> DeleteOne<E> {
-    pub(crate) fn new(model: E::ActiveModel) -> Self {
+    /// What `Entity::delete` is for one entity, for code that is generic over versioned ones.
+    pub fn new(model: E::ActiveModel) -> Self {
         Self {
             model,
             filter: Condition::all(),

@@ -2,11 +2,11 @@
 
 use std::any::Any;
 
-use sea_orm::sea_query::{Condition, LockType};
-use sea_orm::{ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, Select};
+use sea_orm::sea_query::{Condition, Expr, LockType, SimpleExpr, UpdateStatement};
+use sea_orm::{ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Select};
 
 use crate::advance::table;
-use crate::backend::{Fault, capabilities, fault};
+use crate::backend::{Confirming, Fault, capabilities, fault};
 use crate::entity::Versioned;
 use crate::error::{Conflict, Error, Found, Loss, Operation, TooManyRows};
 use crate::row::{Row, version_of};
@@ -70,12 +70,27 @@ where
     E: Versioned,
     C: ConnectionTrait,
 {
-    let lock = capabilities(db.get_database_backend()).confirming_read;
+    let confirming = capabilities(db.get_database_backend()).confirming_read;
+    let lock = match confirming {
+        Confirming::Locking(lock) => Some(lock),
+        Confirming::AfterWriteLock => {
+            let locked = db.execute(&write_to_no_row::<E>()).await;
+            locked.map_err(|err| refused(row, operation, err))?;
+            None
+        }
+    };
     let read = select::<E>(row.as_expected().add(filter), lock).one(db).await;
     match read.map_err(|err| refused(row, operation, err))? {
         Some(model) => Ok(model),
         None => Err(diagnose(db, row, operation).await),
     }
+}
+
+/// `UPDATE … SET version = version WHERE FALSE`: takes the write lock, or fails where the snapshot is out of date.
+fn write_to_no_row<E: Versioned>() -> UpdateStatement {
+    let version = E::version_column();
+    let update = <E as EntityTrait>::update_many().col_expr(version, Expr::col(version));
+    update.filter(SimpleExpr::Constant(false.into())).into_query()
 }
 
 fn select<E: EntityTrait>(condition: Condition, lock: Option<LockType>) -> Select<E> {

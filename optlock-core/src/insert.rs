@@ -7,9 +7,10 @@ use sea_orm::{
 };
 
 use crate::advance::{initial, require_support};
+use crate::backend::capabilities;
 use crate::entity::Versioned;
 use crate::error::{Error, Operation};
-use crate::readback::{stored, written};
+use crate::readback::{Knowledge, stored, stored_among, written};
 use crate::returning::{all_columns, fetch, is_available, require};
 use crate::row::{key, version_in};
 use crate::try_insert::TryInsert;
@@ -42,7 +43,8 @@ pub struct Insert<E: Versioned> {
 }
 
 impl<E: Versioned> Insert<E> {
-    pub(crate) fn new(model: E::ActiveModel) -> Self {
+    /// What `Entity::insert` is for one entity, for code that is generic over versioned ones.
+    pub fn new(model: E::ActiveModel) -> Self {
         Self {
             model: versioned::<E>(model),
         }
@@ -119,14 +121,16 @@ impl<E: Versioned> Insert<E> {
         if !is_counted {
             key::<E>(&model, Operation::Insert)?;
         }
+        let knowledge = Knowledge::of_insert::<E>(&model);
         let result = db.execute(&statement).await?;
-        if is_counted && model.get_primary_key_value().is_none() {
-            let id = KeyOf::<E>::try_from_u64(result.last_insert_id())?;
-            for (key, value) in E::PrimaryKey::iter().zip(id.into_value_tuple()) {
-                model.try_set(key.into_column(), value)?;
-            }
+        if result.rows_affected() != 1 {
+            // A trigger that swallowed it, for one.
+            return Err(DbErr::RecordNotInserted.into());
         }
-        written::<E, C>(db, model, version, Operation::Insert).await
+        if is_counted {
+            take_counted_key::<E>(&mut model, backend, result.last_insert_id())?;
+        }
+        written::<E, C>(db, model, version, knowledge, Operation::Insert).await
     }
 
     /// Inserts the row unless one with the same primary key is there.
@@ -177,9 +181,10 @@ pub struct InsertMany<E: Versioned> {
 }
 
 impl<E: Versioned> InsertMany<E> {
-    pub(crate) fn new(models: impl Iterator<Item = E::ActiveModel>) -> Self {
+    /// What `Entity::insert_many` is for one entity, for code that is generic over versioned ones.
+    pub fn new(models: impl IntoIterator<Item = E::ActiveModel>) -> Self {
         Self {
-            models: models.map(versioned::<E>).collect(),
+            models: models.into_iter().map(versioned::<E>).collect(),
         }
     }
 
@@ -241,8 +246,8 @@ impl<E: Versioned> InsertMany<E> {
         let inserted = fetch::<E, _, C>(db, &statement).await?;
         inserted
             .into_iter()
-            .zip(versions)
-            .map(|(model, version)| stored::<E>(model, version, Operation::InsertMany))
+            // Neither the order nor the number of the rows is promised: a trigger can leave one out.
+            .map(|model| stored_among::<E>(model, &versions, Operation::InsertMany))
             .collect()
     }
 
@@ -281,13 +286,30 @@ impl<E: Versioned> InsertMany<E> {
     }
 }
 
+/// Puts the key that the database counted up into the model.
+fn take_counted_key<E: Versioned>(model: &mut E::ActiveModel, backend: DbBackend, id: u64) -> Result<(), Error> {
+    let is_set = model.get_primary_key_value().is_some();
+    // A key that was sent is the row's, but for a zero that MySQL takes as a request for the next one.
+    if is_set && !capabilities(backend).counts_from_zero {
+        return Ok(());
+    }
+    let id = match KeyOf::<E>::try_from_u64(id) {
+        Ok(id) => id,
+        // A negative key is not counted, and no u64.
+        Err(_) if is_set => return Ok(()),
+        Err(err) => return Err(err.into()),
+    };
+    for (key, value) in E::PrimaryKey::iter().zip(id.into_value_tuple()) {
+        model.try_set(key.into_column(), value)?;
+    }
+    Ok(())
+}
+
 /// The model with a version: the first one, unless the caller has set another.
 fn versioned<E: Versioned>(mut model: E::ActiveModel) -> E::ActiveModel {
     let version = E::version_column();
-    let first = match version_in::<E>(&model, Operation::Insert) {
-        Ok(given) => given,
-        Err(_) => initial::<E>(),
-    };
-    model.set(version, first.into());
+    if model.get(version).is_not_set() {
+        model.set(version, initial::<E>().into());
+    }
     model
 }

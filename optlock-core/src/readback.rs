@@ -1,7 +1,10 @@
 //! The model of a row that was written by a statement that cannot return it.
 
 use sea_orm::sea_query::{ColumnType, Expr, SimpleExpr};
-use sea_orm::{ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, IntoSimpleExpr, Iterable, QueryFilter};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, IntoSimpleExpr, Iterable, PrimaryKeyToColumn,
+    QueryFilter,
+};
 
 use crate::advance::table;
 use crate::entity::{Role, Versioned};
@@ -22,47 +25,78 @@ pub(crate) enum Knowledge {
 }
 
 impl Knowledge {
-    /// What is known of the row that an active model writes.
-    pub(crate) fn of<E: Versioned>(model: &E::ActiveModel) -> Self {
-        let mut knowledge = Self::Exact;
+    /// What is known of a row that an update writes, by the model that the caller made.
+    pub(crate) fn of_update<E: Versioned>(model: &E::ActiveModel) -> Self {
+        let is_set = |column: E::Column| matches!(model.get(column), ActiveValue::Set(_));
+        let mut keys = E::PrimaryKey::iter().map(PrimaryKeyToColumn::into_column);
+        // A row that was not loaded, but named by its key or its version: what is unchanged is of another row.
+        let is_named = is_set(E::version_column()) || keys.any(is_set);
+        let mut knowledge = if is_named { Self::AsSent } else { Self::Exact };
         for column in E::Column::iter() {
-            if E::role(&column) == Role::Generated {
-                return Self::Partial;
+            if E::role(&column) == Role::Version || E::PrimaryKey::from_column(column).is_some() {
+                continue;
             }
             match model.get(column) {
+                _ if E::role(&column) == Role::Generated => return Self::Partial,
                 ActiveValue::NotSet => return Self::Partial,
+                ActiveValue::Unchanged(_) if is_named => return Self::Partial,
                 ActiveValue::Set(_) if !is_stored_as_sent(&column) => knowledge = Self::AsSent,
                 ActiveValue::Set(_) | ActiveValue::Unchanged(_) => {}
             }
         }
+        knowledge.unless_rounded(&E::version_column())
+    }
+
+    /// What is known of a row that an insert writes; every column that is not `NotSet` is sent.
+    pub(crate) fn of_insert<E: Versioned>(model: &E::ActiveModel) -> Self {
+        let mut knowledge = Self::Exact;
+        for column in E::Column::iter() {
+            let is_key = E::PrimaryKey::from_column(column).is_some();
+            if E::role(&column) == Role::Generated || (model.get(column).is_not_set() && !is_key) {
+                return Self::Partial;
+            }
+            knowledge = knowledge.unless_rounded(&column);
+        }
         knowledge
+    }
+
+    fn unless_rounded<C: ColumnTrait>(self, column: &C) -> Self {
+        if self == Self::Exact && !is_stored_as_sent(column) {
+            return Self::AsSent;
+        }
+        self
     }
 }
 
 /// Whether a column holds exactly what is sent to it, on every server in its strict mode.
 fn is_stored_as_sent<C: ColumnTrait>(column: &C) -> bool {
-    match column.def().get_column_type() {
-        // Sent with a cast that only PostgreSQL sees.
-        ColumnType::Enum { .. } => true,
-        ColumnType::TinyInteger
-        | ColumnType::SmallInteger
-        | ColumnType::Integer
-        | ColumnType::BigInteger
-        | ColumnType::TinyUnsigned
-        | ColumnType::SmallUnsigned
-        | ColumnType::Unsigned
-        | ColumnType::BigUnsigned
-        | ColumnType::Boolean
-        | ColumnType::String(_)
-        | ColumnType::Text
-        | ColumnType::Blob
-        | ColumnType::VarBinary(_)
-        | ColumnType::Uuid => {
-            matches!(column.save_as(Expr::val(0)), SimpleExpr::Value(_))
-                && matches!(column.select_as(column.into_simple_expr()), SimpleExpr::Column(_))
-        }
-        _ => false,
-    }
+    // A cast to an enum is one that only PostgreSQL is sent; any other may change the value.
+    let is_sent_plain = matches!(
+        column.save_as(Expr::val(0)),
+        SimpleExpr::Value(_) | SimpleExpr::AsEnum(..)
+    ) && matches!(
+        column.select_as(column.into_simple_expr()),
+        SimpleExpr::Column(_) | SimpleExpr::AsEnum(..)
+    );
+    is_sent_plain
+        && matches!(
+            column.def().get_column_type(),
+            ColumnType::TinyInteger
+                | ColumnType::SmallInteger
+                | ColumnType::Integer
+                | ColumnType::BigInteger
+                | ColumnType::TinyUnsigned
+                | ColumnType::SmallUnsigned
+                | ColumnType::Unsigned
+                | ColumnType::BigUnsigned
+                | ColumnType::Boolean
+                | ColumnType::String(_)
+                | ColumnType::Text
+                | ColumnType::Blob
+                | ColumnType::VarBinary(_)
+                | ColumnType::Uuid
+                | ColumnType::Enum { .. }
+        )
 }
 
 /// The model of a row that was just written as `model` says, version included.
@@ -73,13 +107,13 @@ pub(crate) async fn written<E, C>(
     db: &C,
     model: E::ActiveModel,
     version: E::Version,
+    knowledge: Knowledge,
     operation: Operation,
 ) -> Result<E::Model, Error>
 where
     E: Versioned,
     C: ConnectionTrait,
 {
-    let knowledge = Knowledge::of::<E>(&model);
     if knowledge == Knowledge::Exact {
         return Ok(E::into_model(model)?);
     }
@@ -103,12 +137,13 @@ where
     }
 
     // Somebody has changed the row since, or its column did not store the version that was sent.
-    if <E::Version as VersionType>::Repr::KIND == Kind::Timestamp
-        && let Ok(Some(model)) = E::find().filter(by_key::<E>(&key)).one(db).await
-    {
-        let stored = version_of::<E>(&model)?;
-        if version.to_repr().was_rounded_to(&stored.to_repr()) {
-            return Err(imprecise::<E>(row_key, operation, version, stored));
+    if <E::Version as VersionType>::Repr::KIND == Kind::Timestamp {
+        let read = E::find().filter(by_key::<E>(&key)).one(db).await;
+        if let Some(model) = read.map_err(|err| unread(Some(err)))? {
+            let stored = version_of::<E>(&model)?;
+            if stored.to_repr().precedes(&version.to_repr()) {
+                return Err(imprecise::<E>(row_key, operation, version, stored));
+            }
         }
     }
     match knowledge {
@@ -123,12 +158,23 @@ pub(crate) fn stored<E: Versioned>(
     version: E::Version,
     operation: Operation,
 ) -> Result<E::Model, Error> {
+    stored_among::<E>(model, &[version], operation)
+}
+
+/// The same for a row that was sent with one of several versions.
+pub(crate) fn stored_among<E: Versioned>(
+    model: E::Model,
+    sent: &[E::Version],
+    operation: Operation,
+) -> Result<E::Model, Error> {
     if <E::Version as VersionType>::Repr::KIND == Kind::Timestamp {
         let stored = version_of::<E>(&model)?;
-        if stored != version {
+        if let Some(first) = sent.first()
+            && !sent.contains(&stored)
+        {
             let key = key::<E>(&E::into_active_model(model), operation)?;
             let row_key = RowKey::new(key.into_iter().map(|(_, value)| value));
-            return Err(imprecise::<E>(row_key, operation, version, stored));
+            return Err(imprecise::<E>(row_key, operation, first.clone(), stored));
         }
     }
     Ok(model)

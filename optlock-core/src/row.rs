@@ -1,6 +1,6 @@
 //! A row as a caller read it: its key, and the version it is expected to be at.
 
-use sea_orm::sea_query::{Condition, ValueType};
+use sea_orm::sea_query::{Condition, SimpleExpr, ValueType};
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, DbErr, IdenStatic, Iterable, ModelTrait, PrimaryKeyToColumn, Value,
 };
@@ -33,7 +33,7 @@ impl<E: Versioned> Row<E> {
 
     /// The row, if it is at the expected version.
     pub(crate) fn as_expected(&self) -> Condition {
-        self.by_key().add(E::version_column().eq(self.expected.clone()))
+        self.by_key().add(at_version::<E>(&self.expected))
     }
 
     /// The key, for errors.
@@ -67,10 +67,18 @@ pub(crate) fn by_key<E: Versioned>(key: &[(E::Column, Value)]) -> Condition {
     })
 }
 
+/// The condition that a row is at a version.
+pub(crate) fn at_version<E: Versioned>(version: &E::Version) -> SimpleExpr {
+    let column = E::version_column();
+    match version.to_repr().other_spelling() {
+        Some(other) => column.is_in([version.clone(), E::Version::from_repr(other)]),
+        None => column.eq(version.clone()),
+    }
+}
+
 /// The version that an active model holds, which must be there.
 pub(crate) fn version_in<E: Versioned>(model: &E::ActiveModel, operation: Operation) -> Result<E::Version, Error> {
-    let version = typed::<E>(required::<E>(model, E::version_column(), operation)?)?;
-    Ok(E::Version::from_repr(version.to_repr().canonical()))
+    typed::<E>(required::<E>(model, E::version_column(), operation)?)
 }
 
 /// The version of a model that was read.

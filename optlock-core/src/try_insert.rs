@@ -18,7 +18,7 @@ use crate::returning::require;
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let (db, tea) = fixture::shop().await?;
-/// let result = product::Entity::insert(tea).on_conflict_do_nothing().exec(&db).await?;
+/// let result = product::Entity::insert(tea.into_active_model()).on_conflict_do_nothing().exec(&db).await?;
 /// assert!(matches!(result, TryInsertResult::Conflicted));
 /// # Ok(())
 /// # }

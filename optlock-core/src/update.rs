@@ -51,11 +51,13 @@ struct Write<E: Versioned> {
     model: E::ActiveModel,
     row: Row<E>,
     next: E::Version,
+    knowledge: Knowledge,
     statement: UpdateStatement,
 }
 
 impl<E: Versioned> UpdateOne<E> {
-    pub(crate) fn new(model: E::ActiveModel) -> Self {
+    /// What `Entity::update` is for one entity, for code that is generic over versioned ones.
+    pub fn new(model: E::ActiveModel) -> Self {
         Self {
             model,
             filter: Condition::all(),
@@ -99,7 +101,12 @@ impl<E: Versioned> UpdateOne<E> {
     }
 
     /// Updates the row and returns it as it was stored. With no column `Set`, writes nothing, and returns the row
-    /// after showing that it is still at the expected version.
+    /// after showing that it is still at the expected version; that takes the row's lock for a moment, or until the end
+    /// of the transaction, and the right to write.
+    ///
+    /// MySQL and MariaDB cannot return a row from an update. Where its columns are not known, or may be rounded, it is
+    /// read once more, at the version that was written; should somebody have changed it by then, columns that may be
+    /// rounded are returned as they were sent.
     ///
     /// # Errors
     ///
@@ -122,14 +129,14 @@ impl<E: Versioned> UpdateOne<E> {
         let write = self.write(backend)?;
         let wants_row = match capabilities(backend).returning {
             Returning::Native => true,
-            Returning::OnRequest => Knowledge::of::<E>(&write.model) != Knowledge::Exact,
+            Returning::OnRequest => write.knowledge != Knowledge::Exact,
             Returning::Never => false,
         };
         if wants_row && is_available(db) {
             return write.returning(db, operation).await;
         }
         write.run(db, operation).await?;
-        written::<E, C>(db, write.model, write.next, operation).await
+        written::<E, C>(db, write.model, write.next, write.knowledge, operation).await
     }
 
     /// Updates the row. With no column `Set`, writes nothing, shows that the row is still at the expected version, and
@@ -185,11 +192,13 @@ impl<E: Versioned> UpdateOne<E> {
         update = update.col_expr(version, version.save_as(Expr::val(next.clone())));
         let statement = update.filter(row.as_expected()).filter(filter).into_query();
 
+        let knowledge = Knowledge::of_update::<E>(&model);
         model.try_set(version, next.clone().into())?;
         Ok(Write {
             model,
             row,
             next,
+            knowledge,
             statement,
         })
     }

@@ -48,7 +48,9 @@ pub struct UpdateMany<E: Versioned> {
 }
 
 impl<E: Versioned> UpdateMany<E> {
-    pub(crate) fn new() -> Self {
+    /// What `Entity::update_many` is for one entity, for code that is generic over versioned ones.
+    #[expect(clippy::new_without_default, reason = "an update of all rows is no default")]
+    pub fn new() -> Self {
         Self {
             update: <E as EntityTrait>::update_many(),
             filter: Condition::all(),
@@ -78,7 +80,7 @@ impl<E: Versioned> UpdateMany<E> {
         self
     }
 
-    /// The statement that [`exec`](Self::exec) sends.
+    /// The statement that [`exec`](Self::exec) sends; without a column to assign, one that only advances the versions.
     ///
     /// # Errors
     ///
@@ -145,10 +147,12 @@ impl<E: Versioned> UpdateMany<E> {
         if self.assigns_version {
             return Err(VersionAssigned::new(table::<E>(), version.as_str()).into());
         }
-        Ok(self
-            .update
-            .col_expr(version, next_in_sql::<E>(backend)?)
-            .filter(self.filter))
+        let update = self.update.col_expr(version, next_in_sql::<E>(backend)?);
+        Ok(if self.filter.is_empty() {
+            update
+        } else {
+            update.filter(self.filter)
+        })
     }
 }
 

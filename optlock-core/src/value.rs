@@ -70,7 +70,11 @@ impl fmt::Display for RowVersion {
 
 /// A value as a literal that reads the same for every database.
 fn text(value: &Value) -> String {
-    SqliteQueryBuilder.value_to_string(value)
+    match value {
+        // sea-query takes a character for a byte.
+        Value::Char(Some(character)) => format!("'{character}'"),
+        _ => SqliteQueryBuilder.value_to_string(value),
+    }
 }
 
 #[cfg(test)]
@@ -82,6 +86,11 @@ mod tests {
         assert_eq!(RowKey::new([7_i32.into()]).to_string(), "7");
         assert_eq!(RowKey::new(["blue".into()]).to_string(), "'blue'");
         assert_eq!(RowKey::new([7_i32.into(), "blue".into()]).to_string(), "(7, 'blue')");
+    }
+
+    #[test]
+    fn a_character_beyond_ascii_is_shown() {
+        assert_eq!(RowKey::new(['é'.into()]).to_string(), "'é'");
     }
 
     #[test]

@@ -42,6 +42,7 @@ pub(crate) struct VersionAttribute {
 pub(crate) struct SeaOrmField {
     pub(crate) is_primary_key: bool,
     pub(crate) is_ignored: bool,
+    pub(crate) is_nullable: bool,
     pub(crate) enum_name: Option<Ident>,
     /// `version`, which SeaORM accepts and ignores.
     pub(crate) version: Option<Path>,
@@ -120,6 +121,8 @@ impl SeaOrmField {
                 field.is_primary_key = true;
             } else if meta.path.is_ident("ignore") {
                 field.is_ignored = true;
+            } else if meta.path.is_ident("nullable") {
+                field.is_nullable = true;
             } else if meta.path.is_ident("version") {
                 field.version = Some(meta.path.clone());
             } else if meta.path.is_ident("enum_name")

@@ -174,7 +174,7 @@ fn on_entity(optlock: &Path) -> TokenStream {
         #[doc = "An insert of one row with its first version, or with the version that is set. Runs no hooks."]
         pub fn insert<A>(model: A) -> #optlock::Insert<Entity>
         where
-            A: ::core::convert::Into<ActiveModel>,
+            A: #sea_orm::ActiveModelTrait<Entity = Entity> + ::core::convert::Into<ActiveModel>,
         {
             #private::insert_one::<Entity>(::core::convert::Into::into(model))
         }
@@ -182,7 +182,7 @@ fn on_entity(optlock: &Path) -> TokenStream {
         #[doc = "An insert of many rows with their first versions, or with the versions that are set. Runs no hooks."]
         pub fn insert_many<A, I>(models: I) -> #optlock::InsertMany<Entity>
         where
-            A: ::core::convert::Into<ActiveModel>,
+            A: #sea_orm::ActiveModelTrait<Entity = Entity> + ::core::convert::Into<ActiveModel>,
             I: ::core::iter::IntoIterator<Item = A>,
         {
             #private::insert_many::<Entity, I, A>(models)
@@ -191,7 +191,7 @@ fn on_entity(optlock: &Path) -> TokenStream {
         #[doc = "An update of one row if it is at the version that the active model holds. Runs no hooks."]
         pub fn update<A>(model: A) -> #optlock::UpdateOne<Entity>
         where
-            A: ::core::convert::Into<ActiveModel>,
+            A: #sea_orm::ActiveModelTrait<Entity = Entity> + ::core::convert::Into<ActiveModel>,
         {
             #private::update_one::<Entity>(::core::convert::Into::into(model))
         }
@@ -204,7 +204,7 @@ fn on_entity(optlock: &Path) -> TokenStream {
         #[doc = "A delete of one row if it is at the version that the active model holds. Runs no hooks."]
         pub fn delete<A>(model: A) -> #optlock::DeleteOne<Entity>
         where
-            A: ::core::convert::Into<ActiveModel>,
+            A: #sea_orm::ActiveModelTrait<Entity = Entity> + ::core::convert::Into<ActiveModel>,
         {
             #private::delete_one::<Entity>(::core::convert::Into::into(model))
         }

@@ -129,6 +129,14 @@ pub(crate) fn version_column_is_fit(field: &Field, attribute: &VersionAttribute,
         );
     } else if field.is_relation() {
         relation_version(field, attribute, diagnostics);
+    } else if field.attributes.sea_orm.is_nullable {
+        diagnostics.report(
+            &attribute.attribute,
+            format!(
+                "`{name}` is nullable, which a version cannot be: NULL equals nothing, so a row without a version could \
+                 not be checked. Remove `#[sea_orm(nullable)]`, and make the column NOT NULL"
+            ),
+        );
     } else {
         version_type_is_known(field, diagnostics);
     }

@@ -102,7 +102,7 @@ async fn a_builder_with_a_filter_checks_both(context: Context) -> Outcome {
         Some(&Found::Changed { version: 2_i64.into() })
     );
     let fresh = load(&context, 1).await?;
-    item::Entity::delete(fresh)
+    item::Entity::delete(fresh.into_active_model())
         .validate()?
         .filter(item::Column::Qty.eq(10))
         .exec(&context.db)
@@ -113,13 +113,13 @@ async fn a_builder_with_a_filter_checks_both(context: Context) -> Outcome {
 async fn a_delete_returns_its_row_where_it_can(context: Context) -> Outcome {
     item::create(&context).await?;
     let model = load(&context, 1).await?;
-    let delete = item::Entity::delete(model.clone())
+    let delete = item::Entity::delete(model.clone().into_active_model())
         .exec_with_returning(&context.db)
         .await;
     if context.backend.expected().returns_rows {
         assert_eq!(delete?, Some(model.clone()));
         assert!(
-            item::Entity::delete(model)
+            item::Entity::delete(model.into_active_model())
                 .exec_with_returning(&context.db)
                 .await
                 .unwrap_err()

@@ -106,7 +106,9 @@ async fn builders_run_no_hooks(context: Context) -> Outcome {
         .filter(checked::Column::Id.eq(2))
         .exec(&context.db)
         .await?;
-    checked::Entity::delete(updated).exec(&context.db).await?;
+    checked::Entity::delete(updated.into_active_model())
+        .exec(&context.db)
+        .await?;
     assert_eq!(take_calls(&context).await?, [""; 0]);
     assert_eq!(context.number("SELECT COUNT(*) FROM hooked").await?, 2);
     Ok(())

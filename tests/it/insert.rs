@@ -20,6 +20,9 @@ cases![
     nothing_to_insert_is_no_sql,
     an_existing_row_is_left_alone,
     an_upsert_is_named_unchecked,
+    a_zero_for_a_counted_key_is_returned_as_stored;
+    SQLITE: an_insert_that_a_trigger_swallowed_is_an_error;
+    POSTGRES: an_insert_that_a_trigger_swallowed_is_an_error;
 ];
 
 fn new(id: i64, name: &str) -> item::ActiveModel {
@@ -197,5 +200,31 @@ async fn an_upsert_is_named_unchecked(context: Context) -> Outcome {
         ("a".to_owned(), 1, 1),
         "changed, and nobody is told: hence the name"
     );
+    Ok(())
+}
+
+async fn a_zero_for_a_counted_key_is_returned_as_stored(context: Context) -> Outcome {
+    context.create(item::Entity).await?;
+    let inserted = new(0, "a").insert(&context.db).await?;
+    // MySQL and MariaDB take a zero for "the next one"; the others store it.
+    assert_eq!(inserted.id, context.backend.pick(0, 0, 1));
+    assert_eq!(stored(&context, inserted.id).await?.0, "a");
+    Ok(())
+}
+
+async fn an_insert_that_a_trigger_swallowed_is_an_error(context: Context) -> Outcome {
+    context.create(item::Entity).await?;
+    for statement in context.backend.pick(
+        &["CREATE TRIGGER t BEFORE INSERT ON item BEGIN SELECT RAISE(IGNORE); END"][..],
+        &[
+            "CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$",
+            "CREATE TRIGGER t BEFORE INSERT ON item FOR EACH ROW EXECUTE FUNCTION swallow()",
+        ][..],
+        &[],
+    ) {
+        context.sql(statement).await?;
+    }
+    let err = DbErr::from(new(1, "a").insert(&context.db).await.unwrap_err());
+    assert!(matches!(err, DbErr::RecordNotInserted), "{err:?}");
     Ok(())
 }

@@ -205,14 +205,11 @@ async fn an_unchanged_model_is_told_of_a_change_after_the_snapshot(context: Cont
     context.sql("UPDATE item SET version = 2 WHERE id = 1").await?;
     let result = ours.update(&txn).await;
     match context.backend {
-        Backend::Postgres => assert_eq!(result.unwrap_err().fault(), Some(Fault::Serialization)),
-        Backend::MariaDb => assert!(result.unwrap_err().is_conflict()),
-        // A transaction that has only read sees its snapshot, and a read takes no lock: GUARANTEES.md says so. The
-        // first write is told.
-        Backend::Sqlite => {
-            let model = result?;
-            assert!(with_qty(model, 11).update(&txn).await.unwrap_err().is_conflict());
+        Backend::Postgres | Backend::Sqlite => {
+            let err = result.unwrap_err();
+            assert_eq!((err.is_conflict(), err.fault()), (true, Some(Fault::Serialization)));
         }
+        Backend::MariaDb => assert!(result.unwrap_err().is_conflict()),
     }
     txn.rollback().await?;
     Ok(())

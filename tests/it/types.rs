@@ -43,7 +43,6 @@ cases![
     the_last_u64_is_refused_before_any_sql,
     a_column_of_seconds_on_mariadb_is_reported,
     a_coarse_column_hides_no_lost_update_on_mariadb,
-    a_column_of_seconds_that_rounds_up_on_mariadb_is_reported,
     a_datetime_column_of_mariadb_holds_a_utc_timestamp,
 ];
 
@@ -568,16 +567,6 @@ async fn a_column_of_seconds_on_mariadb_is_reported(context: Context) -> Outcome
     a_coarse_column_is_reported(&context, "DATETIME", 0, 400_000).await?;
     context.sql("DROP TABLE doc").await?;
     a_coarse_column_is_reported(&context, "DATETIME", 0, 600_000).await
-}
-
-/// As MySQL does by default.
-async fn a_column_of_seconds_that_rounds_up_on_mariadb_is_reported(mut context: Context) -> Outcome {
-    context.db = context.connect(1).await?;
-    context
-        .db
-        .execute_unprepared("SET SESSION sql_mode = CONCAT(@@sql_mode, ',TIME_ROUND_FRACTIONAL')")
-        .await?;
-    a_coarse_column_is_reported(&context, "DATETIME", 1_000_000, 600_000).await
 }
 
 /// Writes versions with a fraction to a column of whole seconds, which stores `stored` microseconds for `sent`.

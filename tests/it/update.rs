@@ -2,6 +2,7 @@
 
 use optlock::prelude::*;
 use optlock::{Error, Found, Operation};
+use sea_orm::TransactionTrait;
 
 use crate::case::{Outcome, cases};
 use crate::context::Context;
@@ -29,6 +30,8 @@ cases![
     a_write_that_breaks_a_constraint_is_no_conflict,
     a_partial_model_returns_the_whole_row,
     a_model_with_every_column_reset_writes_all_but_the_key_and_the_version,
+    a_row_that_is_named_and_not_loaded_is_returned_as_stored,
+    unchanged_models_of_two_writers_do_not_deadlock,
 ];
 
 async fn two_updates_in_a_row_from_the_returned_model_succeed(context: Context) -> Outcome {
@@ -166,11 +169,20 @@ async fn an_unchanged_model_writes_nothing(context: Context) -> Outcome {
     context.take_statements();
     let returned = model.clone().into_active_model().update(&context.db).await?;
     assert_eq!(returned, model);
-    let statements = context.take_statements();
+    let lock = context.backend.pick("", " FOR NO KEY UPDATE", " FOR UPDATE");
+    let mut statements = context.take_statements();
+    let read = statements.pop().unwrap_or_default();
     assert!(
-        statements.len() == 1 && statements[0].starts_with("SELECT"),
-        "{statements:?}"
+        read.starts_with("SELECT") && read.ends_with(&format!(" LIMIT {}{lock}", context.backend.pick("?", "$3", "?"))),
+        "{read}"
     );
+    // SQLite has no rows to lock: a write that reaches none takes the lock of the database.
+    let locking = context.backend.pick(
+        &[r#"UPDATE "item" SET "version" = "version" WHERE FALSE"#][..],
+        &[],
+        &[],
+    );
+    assert_eq!(statements, locking);
     assert_eq!(stored(&context, 1).await?, ("a".to_owned(), 10, 1));
     Ok(())
 }
@@ -469,6 +481,60 @@ async fn a_model_with_every_column_reset_writes_all_but_the_key_and_the_version(
     assert_eq!(updated.version, 2);
     assert!(model.update(&context.db).await.unwrap_err().is_conflict());
     assert_eq!(context.number("SELECT COUNT(*) FROM item").await?, 3);
+    Ok(())
+}
+
+async fn a_row_that_is_named_and_not_loaded_is_returned_as_stored(context: Context) -> Outcome {
+    item::create(&context).await?;
+    // Loaded as 1, and turned into 2: the name in it is still that of 1.
+    let mut other_row = load(&context, 1).await?.into_active_model();
+    other_row.id = Set(2);
+    other_row.qty = Set(21);
+    let updated = other_row.update(&context.db).await?;
+    assert_eq!((updated.id, updated.name.as_str(), updated.qty), (2, "b", 21));
+    // Loaded at version 1, and sent with version 2, which a client had read: the name has changed in between.
+    let mut newer = load(&context, 1).await?.into_active_model();
+    context
+        .sql("UPDATE item SET name = 'theirs', version = 2 WHERE id = 1")
+        .await?;
+    newer.version = Set(2);
+    newer.qty = Set(11);
+    let updated = newer.update(&context.db).await?;
+    assert_eq!((updated.name.as_str(), updated.qty, updated.version), ("theirs", 11, 3));
+    Ok(())
+}
+
+/// Each shows that the row is current, and then writes: with locks that are shared, one would be a deadlock's victim.
+async fn unchanged_models_of_two_writers_do_not_deadlock(context: Context) -> Outcome {
+    item::create(&context).await?;
+    let row = load(&context, 1).await?;
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..2 {
+        let (db, row) = (context.db.clone(), row.clone());
+        tasks.spawn(async move {
+            let txn = db.begin().await?;
+            let row = row.into_active_model().update(&txn).await?;
+            tokio::task::yield_now().await;
+            row.touch(&txn).await?;
+            txn.commit().await?;
+            Ok::<_, Error>(())
+        });
+    }
+    let mut outcomes = Vec::new();
+    while let Some(outcome) = tasks.join_next().await {
+        outcomes.push(outcome?);
+    }
+    assert_eq!(
+        outcomes.iter().filter(|outcome| outcome.is_ok()).count(),
+        1,
+        "{outcomes:?}"
+    );
+    let loser = outcomes.into_iter().find_map(Result::err).ok_or("both won")?;
+    // SQLite cannot let a reader become a writer behind a rival's back, and says so at once.
+    let is_expected = loser.is_conflict()
+        || (context.backend == crate::backend::Backend::Sqlite && loser.fault() == Some(optlock::Fault::Busy));
+    assert!(is_expected, "{loser:?}");
+    assert_eq!(stored(&context, 1).await?.2, 2);
     Ok(())
 }
 

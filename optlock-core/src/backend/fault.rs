@@ -4,7 +4,7 @@
 ///
 /// Read from the driver's error code: never from the text of a message, and never from the variant of `DbErr`, which
 /// depends on the call and not on the cause. Reading codes needs the driver's feature (`sqlx-sqlite`, `sqlx-postgres`,
-/// `sqlx-mysql`) on `optlock`; without it every fault is [`Fault::Other`].
+/// `sqlx-mysql`) on `optlock`; without it the fault is [`Fault::Unclassified`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Fault {
@@ -43,6 +43,9 @@ pub enum Fault {
     ConnectionLost,
     /// The pool had no connection to give. Nothing was sent.
     PoolTimeout,
+    /// The code cannot be read: the feature of the driver that it is from is not turned on for `optlock`, or there is
+    /// no code. Turn on the same driver features as for `sea-orm`.
+    Unclassified,
     /// None of these.
     Other,
 }

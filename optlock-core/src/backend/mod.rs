@@ -21,7 +21,9 @@ pub(crate) struct Capabilities {
     /// which the conflict has not happened.
     pub(crate) conflict_read: Option<LockType>,
     /// How a row is read that must be shown to be current although nothing is written to it.
-    pub(crate) confirming_read: Option<LockType>,
+    pub(crate) confirming_read: Confirming,
+    /// Whether a zero that is sent for an auto-increment key stands for the next key.
+    pub(crate) counts_from_zero: bool,
     /// The largest `u32` version that SeaORM can store and read back.
     pub(crate) u32_limit: u64,
     /// The largest `u64` version that SeaORM can store and read back; `None` where it supports no `u64` at all.
@@ -48,6 +50,17 @@ pub(crate) enum Returning {
     Never,
 }
 
+/// A read that shows the newest row, or fails, where a plain one would show the transaction's snapshot.
+///
+/// The locks are exclusive: of two readers who share a lock and then write, one would be the victim of a deadlock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Confirming {
+    /// A locking read.
+    Locking(LockType),
+    /// A plain read, after a write to no row has taken the database's write lock.
+    AfterWriteLock,
+}
+
 /// The capabilities of a backend.
 pub(crate) fn capabilities(backend: DbBackend) -> Capabilities {
     match backend {
@@ -64,7 +77,8 @@ const UNKNOWN: Capabilities = Capabilities {
     name: "an unknown database",
     returning: Returning::Never,
     conflict_read: None,
-    confirming_read: None,
+    confirming_read: Confirming::AfterWriteLock,
+    counts_from_zero: false,
     u32_limit: 0,
     u64_limit: None,
     fail_on: |column| column,
@@ -87,8 +101,10 @@ pub(crate) fn fault(err: &DbErr) -> Fault {
             _ => {}
         }
     }
-    let _ = err;
-    Fault::Other
+    match err {
+        DbErr::Conn(_) | DbErr::Exec(_) | DbErr::Query(_) => Fault::Unclassified,
+        _ => Fault::Other,
+    }
 }
 
 #[cfg(any(feature = "sqlx-sqlite", feature = "sqlx-postgres", feature = "sqlx-mysql"))]
@@ -110,7 +126,7 @@ fn driver_fault(err: &sea_orm::SqlxError) -> Fault {
             if let Some(fault) = sqlite::fault(err) {
                 return fault;
             }
-            Fault::Other
+            Fault::Unclassified
         }
         SqlxError::Io(_) | SqlxError::Tls(_) | SqlxError::Protocol(_) | SqlxError::WorkerCrashed => {
             Fault::ConnectionLost

@@ -2,17 +2,18 @@
 
 use sea_orm::sea_query::{Expr, ExprTrait, LockType, SimpleExpr};
 
-use super::{Capabilities, Fault, Returning};
+use super::{Capabilities, Confirming, Fault, Returning};
 
 pub(super) const CAPABILITIES: Capabilities = Capabilities {
     name: "MySQL or MariaDB",
     // SeaORM's feature `mariadb-use-returning` says yes, but sea-query then writes an UPDATE without RETURNING and
     // takes the missing row for a missing record.
     returning: Returning::Never,
-    // At REPEATABLE READ, the default, a plain read shows the snapshot; `LOCK IN SHARE MODE` shows the newest row, on
-    // MySQL and MariaDB alike.
-    conflict_read: Some(LockType::Share),
-    confirming_read: Some(LockType::Share),
+    // At REPEATABLE READ, the default, a plain read shows the snapshot, and a locking one the newest row. The update
+    // that came before has locked the row in this way already.
+    conflict_read: Some(LockType::Update),
+    confirming_read: Confirming::Locking(LockType::Update),
+    counts_from_zero: true,
     u32_limit: u32::MAX as u64,
     u64_limit: Some(u64::MAX),
     fail_on,

@@ -2,7 +2,7 @@
 
 use sea_orm::sea_query::{Expr, ExprTrait, LockType, SimpleExpr};
 
-use super::{Capabilities, Fault, Returning};
+use super::{Capabilities, Confirming, Fault, Returning};
 
 pub(super) const CAPABILITIES: Capabilities = Capabilities {
     name: "PostgreSQL",
@@ -11,7 +11,8 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     // zero-row write but an error, and after an error there is nothing to read.
     conflict_read: None,
     // The lock makes the read see the newest row at READ COMMITTED and fail above it, as a write would.
-    confirming_read: Some(LockType::Share),
+    confirming_read: Confirming::Locking(LockType::NoKeyUpdate),
+    counts_from_zero: false,
     // SeaORM maps u32 to `integer`, which is signed.
     u32_limit: i32::MAX.unsigned_abs() as u64,
     u64_limit: None,

@@ -2,7 +2,7 @@
 
 use sea_orm::sea_query::{ExprTrait, Func, SimpleExpr};
 
-use super::{Capabilities, Fault, Returning};
+use super::{Capabilities, Confirming, Fault, Returning};
 
 pub(super) const CAPABILITIES: Capabilities = Capabilities {
     name: "SQLite",
@@ -10,7 +10,9 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     returning: Returning::OnRequest,
     // A write that matched no row has taken the write lock, so a plain read in the same transaction is current.
     conflict_read: None,
-    confirming_read: None,
+    // A transaction that has only read sees its snapshot, whatever has been committed since.
+    confirming_read: Confirming::AfterWriteLock,
+    counts_from_zero: false,
     u32_limit: u32::MAX as u64,
     u64_limit: None,
     fail_on,

@@ -67,11 +67,13 @@ pub enum Found {
     /// The row is not there: somebody deleted it, or it never existed.
     Deleted,
     /// The row is there at the expected version, but the write did not reach it: a trigger or a row-level policy held
-    /// it back, or a filter that the caller added does not match. Repeating the write will not help.
+    /// it back, or a filter that the caller added does not match. Repeating the write will hardly help: only if a rival
+    /// has inserted the row between the write and the question.
     Blocked,
     /// The database could not be asked. Either it ended the transaction because a rival had committed a change that
     /// the transaction's snapshot does not show (above READ COMMITTED), or the row could not be read after the check
-    /// had failed. [`Error::fault`](crate::Error::fault) and `source()` say which.
+    /// had failed. [`Error::fault`](crate::Error::fault) and `source()` say which. Redo the whole transaction: in either
+    /// case the database may have ended it.
     Unknown,
 }
 

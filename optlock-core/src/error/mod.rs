@@ -99,7 +99,11 @@ impl Error {
     /// # }
     /// ```
     pub fn is_conflict(&self) -> bool {
-        matches!(self, Self::Conflict(_)) || self.fault() == Some(Fault::Serialization)
+        match self {
+            Self::Conflict(_) => true,
+            Self::Database(err) => err.fault() == Fault::Serialization,
+            _ => false,
+        }
     }
 
     /// Whether the row is known to have been deleted.
@@ -191,7 +195,7 @@ impl From<DbErr> for Error {
 }
 
 /// SeaORM's own errors become what they were. Ours travel inside [`DbErr::TryIntoErr`], the one variant that carries
-/// an error of any type.
+/// an error of any type; its own words about a failed conversion are SeaORM's and cannot be helped.
 impl From<Error> for DbErr {
     fn from(err: Error) -> Self {
         match err {

@@ -21,6 +21,9 @@ pub use precision::Precision;
 /// | `Uuid` (feature `with-uuid`) | random (version 4) | random |
 /// | timestamps (features `with-chrono`, `with-time`) | now | now, but always at least one tick of the column's [`Precision`] after the previous one |
 ///
+/// A counter starts at 1 for every row. Where a key that was deleted comes back, a copy from before the delete can then
+/// match the new row: use a `Uuid` or a timestamp there.
+///
 /// Implement it for a newtype to give the version a type of its own. `DeriveValueType` makes the newtype usable as a
 /// column; the two functions here say which of the types above it wraps.
 ///
@@ -76,18 +79,16 @@ pub trait Repr: sealed::Sealed + Clone + PartialEq + Debug + Send + Sync + 'stat
     #[doc(hidden)]
     fn next(&self, precision: Precision) -> Option<Self>;
 
-    /// The same version as optlock writes it: in UTC, where a timestamp has an offset. SQLite compares text.
+    /// The same version as a database that compares text may have it written: in UTC, where it has another offset.
     #[doc(hidden)]
-    #[must_use]
-    fn canonical(self) -> Self {
-        self
+    fn other_spelling(&self) -> Option<Self> {
+        None
     }
 
-    /// Whether a column that stored this other version when it was sent this one has rounded it. A rival's version
-    /// is another one, and later.
+    /// Whether this timestamp is earlier than the other.
     #[doc(hidden)]
-    fn was_rounded_to(&self, stored: &Self) -> bool {
-        let _ = stored;
+    fn precedes(&self, other: &Self) -> bool {
+        let _ = other;
         false
     }
 

@@ -12,13 +12,25 @@ fn now() -> i64 {
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 
+/// The instant after `previous`: now, or one tick later than `previous` where the clock has not got that far. Both are in
+/// microseconds since 1970; `None` where the instant is out of range.
+fn advance(precision: Precision, previous: Option<i64>, now: i64) -> Option<i64> {
+    let tick = precision.tick_micros();
+    let now = now.div_euclid(tick).checked_mul(tick)?;
+    let Some(previous) = previous else {
+        return Some(now);
+    };
+    let after = previous.div_euclid(tick).checked_add(1)?.checked_mul(tick)?;
+    Some(now.max(after))
+}
+
 macro_rules! timestamp {
     (
         $ty:ty,
         to_micros: $to:expr,
         from_micros: $from:expr,
         epoch: $epoch:expr
-        $(, canonical: $canonical:expr)? $(,)?
+        $(, in_utc: $in_utc:expr)? $(,)?
     ) => {
         own_representation!($ty);
 
@@ -27,25 +39,24 @@ macro_rules! timestamp {
 
             fn first(precision: Precision) -> Self {
                 let from: fn(i64) -> Option<Self> = $from;
-                precision.advance(None, now()).and_then(from).unwrap_or($epoch)
+                advance(precision, None, now()).and_then(from).unwrap_or($epoch)
             }
 
             fn next(&self, precision: Precision) -> Option<Self> {
                 let to: fn(&Self) -> i64 = $to;
                 let from: fn(i64) -> Option<Self> = $from;
-                precision.advance(Some(to(self)), now()).and_then(from)
+                advance(precision, Some(to(self)), now()).and_then(from)
             }
 
             $(
-                fn canonical(self) -> Self {
-                    let canonical: fn(Self) -> Self = $canonical;
-                    canonical(self)
+                fn other_spelling(&self) -> Option<Self> {
+                    let in_utc: fn(&Self) -> Option<Self> = $in_utc;
+                    in_utc(self)
                 }
             )?
 
-            fn was_rounded_to(&self, stored: &Self) -> bool {
-                let to: fn(&Self) -> i64 = $to;
-                Precision::has_rounded(to(self), to(stored))
+            fn precedes(&self, other: &Self) -> bool {
+                self < other
             }
         }
     };
@@ -55,7 +66,7 @@ macro_rules! timestamp {
 mod with_chrono {
     use chrono::{DateTime, FixedOffset, NaiveDateTime, Utc};
 
-    use super::{Kind, Precision, Repr, now, own_representation};
+    use super::{Kind, Precision, Repr, advance, now, own_representation};
 
     timestamp!(
         DateTime<Utc>,
@@ -74,7 +85,7 @@ mod with_chrono {
         to_micros: DateTime::timestamp_micros,
         from_micros: |micros| DateTime::from_timestamp_micros(micros).map(|at| at.fixed_offset()),
         epoch: DateTime::UNIX_EPOCH.fixed_offset(),
-        canonical: |at| at.to_utc().fixed_offset(),
+        in_utc: |at| (at.offset().local_minus_utc() != 0).then(|| at.to_utc().fixed_offset()),
     );
 }
 
@@ -82,7 +93,7 @@ mod with_chrono {
 mod with_time {
     use time::{OffsetDateTime, PrimitiveDateTime, UtcOffset};
 
-    use super::{Kind, Precision, Repr, now, own_representation};
+    use super::{Kind, Precision, Repr, advance, now, own_representation};
 
     fn to_micros(at: OffsetDateTime) -> i64 {
         // Years that `time` can hold (9999 by default) fit with a wide margin.
@@ -98,7 +109,7 @@ mod with_time {
         to_micros: |at| to_micros(*at),
         from_micros: from_micros,
         epoch: OffsetDateTime::UNIX_EPOCH,
-        canonical: |at| at.to_offset(UtcOffset::UTC),
+        in_utc: |at| (!at.offset().is_utc()).then(|| at.to_offset(UtcOffset::UTC)),
     );
     timestamp!(
         PrimitiveDateTime,
@@ -114,6 +125,28 @@ mod tests {
     use time::OffsetDateTime;
 
     use super::*;
+
+    #[test]
+    fn a_clock_that_stands_still_or_steps_back_still_advances_the_version() {
+        let seconds = Precision::digits(0);
+        assert_eq!(advance(seconds, None, 1_600_000), Some(1_000_000));
+        assert_eq!(advance(seconds, Some(1_000_000), 1_600_000), Some(2_000_000));
+        assert_eq!(advance(seconds, Some(9_000_000), 1_600_000), Some(10_000_000));
+        assert_eq!(advance(Precision::MICROS, Some(7), 7), Some(8));
+        assert_eq!(advance(Precision::MICROS, Some(7), 9), Some(9));
+    }
+
+    #[test]
+    fn a_version_between_two_ticks_is_passed() {
+        // Written by hand with a finer precision than the field declares.
+        assert_eq!(advance(Precision::digits(0), Some(1_600_000), 0), Some(2_000_000));
+        assert_eq!(advance(Precision::digits(0), Some(-600_000), i64::MIN / 2), Some(0));
+    }
+
+    #[test]
+    fn the_end_of_time_is_not_wrapped() {
+        assert_eq!(advance(Precision::MICROS, Some(i64::MAX), 0), None);
+    }
 
     #[test]
     fn a_timestamp_is_now_cut_to_its_precision() {
