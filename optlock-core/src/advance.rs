@@ -4,7 +4,7 @@ use sea_orm::sea_query::{Expr, SimpleExpr};
 use sea_orm::{ColumnTrait, DbBackend};
 
 use crate::backend::{Capabilities, advance_counter, capabilities};
-use crate::entity::Versioned;
+use crate::entity::{Versioned, table};
 use crate::error::{Error, Operation, Overflow, Unsupported};
 use crate::value::RowVersion;
 use crate::version::{Integer, Kind, Repr, VersionType};
@@ -64,11 +64,6 @@ pub(crate) fn limit<E: Versioned>(capabilities: &Capabilities) -> Result<u64, Er
         Kind::Integer(width) => Ok(width.max()),
         Kind::Token | Kind::Timestamp => Ok(u64::MAX),
     }
-}
-
-/// The name that errors show for the entity.
-pub(crate) fn table<E: Versioned>() -> &'static str {
-    E::default().table_name()
 }
 
 fn unsupported(capabilities: &Capabilities, operation: &str) -> Error {

@@ -5,9 +5,8 @@ use std::any::Any;
 use sea_orm::sea_query::{Condition, Expr, LockType, SimpleExpr, UpdateStatement};
 use sea_orm::{ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Select};
 
-use crate::advance::table;
 use crate::backend::{Confirming, Fault, capabilities, fault};
-use crate::entity::Versioned;
+use crate::entity::{Versioned, table};
 use crate::error::{Conflict, Error, Found, Loss, Operation, TooManyRows};
 use crate::row::{Row, version_of};
 use crate::value::RowVersion;

@@ -44,3 +44,8 @@ pub enum Role {
     /// Any other column.
     Data,
 }
+
+/// The name that errors show for an entity.
+pub(crate) fn table<E: Versioned>() -> &'static str {
+    E::default().table_name()
+}

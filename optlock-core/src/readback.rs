@@ -6,8 +6,7 @@ use sea_orm::{
     QueryFilter,
 };
 
-use crate::advance::table;
-use crate::entity::{Role, Versioned};
+use crate::entity::{Role, Versioned, table};
 use crate::error::{Error, Imprecise, Operation, Unread};
 use crate::row::{by_key, key, version_of};
 use crate::value::{RowKey, RowVersion};

@@ -5,8 +5,7 @@ use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, DbErr, IdenStatic, Iterable, ModelTrait, PrimaryKeyToColumn, Value,
 };
 
-use crate::advance::table;
-use crate::entity::Versioned;
+use crate::entity::{Versioned, table};
 use crate::error::{Error, NotSet, Operation};
 use crate::value::{RowKey, RowVersion};
 use crate::version::{Repr, VersionType};

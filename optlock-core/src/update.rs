@@ -1,16 +1,16 @@
 //! `UPDATE` of one row, at the version it was read at.
 
-use sea_orm::sea_query::{Condition, Expr, IntoCondition, UpdateStatement};
+use sea_orm::sea_query::{Condition, Expr, IntoCondition, SimpleExpr, UpdateStatement};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, Iterable, PrimaryKeyToColumn,
-    QueryFilter, QueryTrait, Statement, UpdateResult,
+    ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, IdenStatic, Iterable,
+    PrimaryKeyToColumn, QueryFilter, QueryTrait, Statement, UpdateResult,
 };
 
 use crate::advance::{next, require_support};
 use crate::backend::{Returning, capabilities};
 use crate::diagnosis::{confirm, exactly_one, refused};
-use crate::entity::{Role, Versioned};
-use crate::error::{Error, Operation};
+use crate::entity::{Role, Versioned, table};
+use crate::error::{Error, Operation, Unsupported, VersionAssigned};
 use crate::readback::{Knowledge, stored, written};
 use crate::returning::{all_columns, fetch, is_available};
 use crate::row::Row;
@@ -41,6 +41,7 @@ use crate::version::{Kind, Repr, VersionType};
 #[must_use = "an update does nothing until it is executed"]
 pub struct UpdateOne<E: Versioned> {
     model: E::ActiveModel,
+    expressions: Vec<(E::Column, SimpleExpr)>,
     filter: Condition,
     operation: Operation,
 }
@@ -60,6 +61,7 @@ impl<E: Versioned> UpdateOne<E> {
     pub fn new(model: E::ActiveModel) -> Self {
         Self {
             model,
+            expressions: Vec::new(),
             filter: Condition::all(),
             operation: Operation::Update,
         }
@@ -71,6 +73,14 @@ impl<E: Versioned> UpdateOne<E> {
             operation: Operation::Touch,
             ..Self::new(model)
         }
+    }
+
+    /// Assigns an expression to a column, as in `qty = qty + 1`, beside what is `Set` in the active model.
+    ///
+    /// The version and the key cannot be assigned: [`Error::VersionAssigned`] and [`Error::Unsupported`], before any SQL.
+    pub fn col_expr(mut self, column: E::Column, expression: SimpleExpr) -> Self {
+        self.expressions.push((column, expression));
+        self
     }
 
     /// Adds a condition to those on the key and the version. A row that does not meet it is a conflict with
@@ -110,8 +120,8 @@ impl<E: Versioned> UpdateOne<E> {
     ///
     /// # Errors
     ///
-    /// [`Error::Conflict`] if the row is not at the expected version; [`Error::NotSet`], [`Error::Overflow`] and
-    /// [`Error::Unsupported`] before any SQL; [`Error::TooManyRows`], [`Error::Unread`] and [`Error::Imprecise`] after
+    /// [`Error::Conflict`] if the row is not at the expected version; [`Error::NotSet`], [`Error::Overflow`],
+    /// [`Error::VersionAssigned`] and [`Error::Unsupported`] before any SQL; [`Error::TooManyRows`], [`Error::Unread`] and [`Error::Imprecise`] after
     /// the write; [`Error::Database`].
     ///
     /// # Cancel safety
@@ -171,12 +181,13 @@ impl<E: Versioned> UpdateOne<E> {
     }
 
     fn has_changes(&self) -> bool {
-        self.operation == Operation::Touch || changes::<E>(&self.model).next().is_some()
+        self.operation == Operation::Touch || !self.expressions.is_empty() || changes::<E>(&self.model).next().is_some()
     }
 
     fn write(self, backend: DbBackend) -> Result<Write<E>, Error> {
         let Self {
             mut model,
+            expressions,
             filter,
             operation,
         } = self;
@@ -187,12 +198,17 @@ impl<E: Versioned> UpdateOne<E> {
         for (column, value) in changes::<E>(&model) {
             update = update.col_expr(column, column.save_as(Expr::val(value)));
         }
+        let mut knowledge = Knowledge::of_update::<E>(&model);
+        for (column, expression) in expressions {
+            assignable::<E>(backend, column, operation)?;
+            knowledge = Knowledge::Partial;
+            update = update.col_expr(column, expression);
+        }
         // Last: MySQL assigns from left to right, so an expression of the caller's before it sees the old version.
         let version = E::version_column();
         update = update.col_expr(version, version.save_as(Expr::val(next.clone())));
         let statement = update.filter(row.as_expected()).filter(filter).into_query();
 
-        let knowledge = Knowledge::of_update::<E>(&model);
         model.try_set(version, next.clone().into())?;
         Ok(Write {
             model,
@@ -212,6 +228,17 @@ fn changes<E: Versioned>(model: &E::ActiveModel) -> impl Iterator<Item = (E::Col
             ActiveValue::Set(value) => Some((column, value)),
             ActiveValue::Unchanged(_) | ActiveValue::NotSet => None,
         })
+}
+
+/// Refuses a column that an expression must not assign.
+fn assignable<E: Versioned>(backend: DbBackend, column: E::Column, operation: Operation) -> Result<(), Error> {
+    if E::role(&column) == Role::Version {
+        return Err(VersionAssigned::new(table::<E>(), column.as_str(), operation).into());
+    }
+    if E::PrimaryKey::from_column(column).is_some() {
+        return Err(Unsupported::new(capabilities(backend).name, "an update that assigns a primary key").into());
+    }
+    Ok(())
 }
 
 impl<E: Versioned> Write<E> {

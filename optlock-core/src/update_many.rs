@@ -6,9 +6,9 @@ use sea_orm::{
     QueryFilter, QueryTrait, Statement, UpdateResult, Value,
 };
 
-use crate::advance::{limit, next_in_sql, table};
+use crate::advance::{limit, next_in_sql};
 use crate::backend::{capabilities, fault};
-use crate::entity::Versioned;
+use crate::entity::{Versioned, table};
 use crate::error::{Error, Operation, Overflow, VersionAssigned};
 use crate::returning::{all_columns, fetch, require};
 use crate::row::version_of;
@@ -145,7 +145,7 @@ impl<E: Versioned> UpdateMany<E> {
     fn advancing(self, backend: DbBackend) -> Result<sea_orm::UpdateMany<E>, Error> {
         let version = E::version_column();
         if self.assigns_version {
-            return Err(VersionAssigned::new(table::<E>(), version.as_str()).into());
+            return Err(VersionAssigned::new(table::<E>(), version.as_str(), Operation::UpdateMany).into());
         }
         let update = self.update.col_expr(version, next_in_sql::<E>(backend)?);
         Ok(if self.filter.is_empty() {

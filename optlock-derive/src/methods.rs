@@ -157,7 +157,13 @@ fn checked(
     quote! {
         #[doc = #doc]
         #[doc = ""]
-        #[doc = "Cancel safe in that the row is never written in part; a dropped future does not say whether it was."]
+        #[doc = "# Errors"]
+        #[doc = ""]
+        #[doc = "See optlock's `Error`: a `Conflict` if the row is not as expected, an error of a hook, or one of the database."]
+        #[doc = ""]
+        #[doc = "# Cancel safety"]
+        #[doc = ""]
+        #[doc = "Dropping the future leaves the row as it was or written in full; it does not say which."]
         pub async fn #name<C>(self, db: &C) -> #output
         where
             C: #private::sea_orm::ConnectionTrait,

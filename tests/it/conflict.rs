@@ -1,7 +1,5 @@
 //! The error itself: what it shows, and how it travels.
 
-use std::error::Error as _;
-
 use optlock::prelude::*;
 use optlock::{Error, Found};
 use sea_orm::{TransactionError, TransactionTrait};
@@ -76,10 +74,15 @@ async fn a_conflict_crosses_a_transaction_closure(context: Context) -> Outcome {
 async fn a_conflict_is_found_through_an_error_of_the_application(context: Context) -> Outcome {
     #[derive(Debug, thiserror::Error)]
     #[error("checkout failed")]
-    struct Checkout(#[source] Error);
+    struct Checkout(#[source] Box<dyn std::error::Error + Send + Sync>);
 
-    let err = Checkout(conflict(&context).await?);
-    let found = err.source().and_then(|source| source.downcast_ref::<Error>());
-    assert!(found.is_some_and(Error::is_conflict));
+    let ours = conflict(&context).await?;
+    let direct = Checkout(Box::new(ours.clone()));
+    let through_db_err = Checkout(Box::new(DbErr::from(ours.clone())));
+    let through_transaction = Checkout(Box::new(TransactionError::Transaction(DbErr::from(ours))));
+    for err in [direct, through_db_err, through_transaction] {
+        assert!(Error::find(&err).is_some_and(Error::is_conflict), "{err:?}");
+    }
+    assert!(Error::find(&DbErr::RecordNotInserted).is_none());
     Ok(())
 }

@@ -3,6 +3,7 @@
 use optlock::prelude::*;
 use optlock::{Error, Found, Operation};
 use sea_orm::TransactionTrait;
+use sea_orm::sea_query::ExprTrait as _;
 
 use crate::case::{Outcome, cases};
 use crate::context::Context;
@@ -31,6 +32,8 @@ cases![
     a_partial_model_returns_the_whole_row,
     a_model_with_every_column_reset_writes_all_but_the_key_and_the_version,
     a_row_that_is_named_and_not_loaded_is_returned_as_stored,
+    an_expression_is_checked_and_its_result_returned,
+    an_expression_for_the_version_or_the_key_is_refused_before_any_sql,
     unchanged_models_of_two_writers_do_not_deadlock,
 ];
 
@@ -481,6 +484,44 @@ async fn a_model_with_every_column_reset_writes_all_but_the_key_and_the_version(
     assert_eq!(updated.version, 2);
     assert!(model.update(&context.db).await.unwrap_err().is_conflict());
     assert_eq!(context.number("SELECT COUNT(*) FROM item").await?, 3);
+    Ok(())
+}
+
+async fn an_expression_is_checked_and_its_result_returned(context: Context) -> Outcome {
+    item::create(&context).await?;
+    let row = load(&context, 1).await?.into_active_model();
+    let one_more = || Expr::col(item::Column::Qty).add(1);
+    let increment = |row: item::ActiveModel| item::Entity::update(row).col_expr(item::Column::Qty, one_more());
+    let updated = increment(row.clone()).exec(&context.db).await?;
+    assert_eq!((updated.name.as_str(), updated.qty, updated.version), ("a", 11, 2));
+    assert!(
+        increment(row.clone())
+            .exec(&context.db)
+            .await
+            .unwrap_err()
+            .is_conflict()
+    );
+    assert_eq!(stored(&context, 1).await?, ("a".to_owned(), 11, 2));
+
+    context.sql("DELETE FROM item WHERE id = 1").await?;
+    assert!(increment(row).exec(&context.db).await.unwrap_err().is_gone());
+    Ok(())
+}
+
+async fn an_expression_for_the_version_or_the_key_is_refused_before_any_sql(context: Context) -> Outcome {
+    item::create(&context).await?;
+    let row = load(&context, 1).await?.into_active_model();
+    context.take_statements();
+    let assign = |column| item::Entity::update(row.clone()).col_expr(column, Expr::val(9));
+    let err = assign(item::Column::Version).exec(&context.db).await.unwrap_err();
+    assert!(matches!(err, Error::VersionAssigned(_)), "{err:?}");
+    assert_eq!(
+        err.to_string(),
+        "update of item assigns its version column `version`, which optlock advances"
+    );
+    let err = assign(item::Column::Id).exec(&context.db).await.unwrap_err();
+    assert!(matches!(err, Error::Unsupported(_)), "{err:?}");
+    assert_eq!(context.take_statements(), [""; 0]);
     Ok(())
 }
 

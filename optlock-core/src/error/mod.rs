@@ -7,7 +7,7 @@ mod refusal;
 
 use std::sync::Arc;
 
-use sea_orm::{DbErr, SqlErr};
+use sea_orm::{DbErr, SqlErr, TransactionError};
 
 pub use conflict::{Conflict, Found};
 pub use database::DatabaseError;
@@ -61,7 +61,7 @@ pub enum Error {
     /// The version or the key that the write needs is `NotSet`. Refused before any SQL.
     #[error(transparent)]
     NotSet(#[from] NotSet),
-    /// A bulk update assigns the version column, which optlock does. Refused before any SQL.
+    /// An update assigns an expression to the version column, which optlock advances. Refused before any SQL.
     #[error(transparent)]
     VersionAssigned(#[from] VersionAssigned),
     /// The version is the last one of its type. Nothing was written.
@@ -85,6 +85,33 @@ pub enum Error {
 }
 
 impl Error {
+    /// The error of optlock at the root of another error, looked for along its causes: in an error of the application,
+    /// in a `DbErr` that one of ours has crossed, and in SeaORM's `TransactionError` of either.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc_fixture.rs")); }
+    /// use optlock::Error;
+    /// use sea_orm::DbErr;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (db, stale) = fixture::stale().await?;
+    /// let err: Box<dyn std::error::Error> = DbErr::from(stale.update(&db).await.unwrap_err()).into();
+    /// assert!(Error::find(&*err).is_some_and(Error::is_conflict));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn find<'a>(err: &'a (dyn std::error::Error + 'static)) -> Option<&'a Self> {
+        let mut next = Some(err);
+        while let Some(err) = next {
+            if let Some(ours) = err.downcast_ref::<Self>() {
+                return Some(ours);
+            }
+            next = hidden_cause(err).or_else(|| err.source());
+        }
+        None
+    }
+
     /// Whether a rival got in the way, so that the same work is likely to succeed once it is redone from a fresh read:
     /// a [`Conflict`], or a [`Fault::Serialization`] of a write that is not tied to one row.
     ///
@@ -182,6 +209,24 @@ impl Error {
     }
 }
 
+/// The cause of an error of SeaORM whose `source()` does not show it.
+fn hidden_cause<'a>(err: &'a (dyn std::error::Error + 'static)) -> Option<&'a (dyn std::error::Error + 'static)> {
+    if let Some(DbErr::TryIntoErr { source, .. }) = err.downcast_ref() {
+        // Its `source()` is the `Arc`, which is an error of another type than the one in it.
+        return Some(&**source);
+    }
+    // These have no `source()` at all.
+    match err.downcast_ref() {
+        Some(TransactionError::<DbErr>::Connection(err) | TransactionError::Transaction(err)) => return Some(err),
+        None => {}
+    }
+    match err.downcast_ref() {
+        Some(TransactionError::<Error>::Connection(err)) => Some(err),
+        Some(TransactionError::Transaction(err)) => Some(err),
+        None => None,
+    }
+}
+
 /// An error of SeaORM. One that carries an [`Error`] of ours becomes that error again.
 impl From<DbErr> for Error {
     fn from(err: DbErr) -> Self {
@@ -249,7 +294,7 @@ mod tests {
             panic!("not a conflict: {after:?}");
         };
         assert!(before.is_same(after));
-        assert!(through.source().is_some_and(<dyn std::error::Error>::is::<Error>));
+        assert!(Error::find(&through).is_some_and(Error::is_conflict));
     }
 
     #[test]

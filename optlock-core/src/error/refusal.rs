@@ -74,20 +74,30 @@ impl NotSet {
     }
 }
 
-/// A bulk update assigns the version column.
+/// An update assigns an expression to the version column.
 ///
 /// `update_many` advances the version of every row that it touches, so that no reader of one misses the change; a
 /// value of the caller's could lower it. Leave the column out, or use `update_many_unchecked`.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("update_many of {table} assigns its version column `{column}`, which optlock advances")]
+#[error("{operation} of {table} assigns its version column `{column}`, which optlock advances")]
 pub struct VersionAssigned {
     table: &'static str,
     column: &'static str,
+    operation: Operation,
 }
 
 impl VersionAssigned {
-    pub(crate) fn new(table: &'static str, column: &'static str) -> Self {
-        Self { table, column }
+    pub(crate) fn new(table: &'static str, column: &'static str, operation: Operation) -> Self {
+        Self {
+            table,
+            column,
+            operation,
+        }
+    }
+
+    /// What was tried.
+    pub fn operation(&self) -> Operation {
+        self.operation
     }
 
     /// The table.

@@ -7,6 +7,7 @@ mod code;
 mod core_mentions;
 mod error_codes;
 mod file_length;
+mod guarantees;
 mod imports;
 mod layers;
 mod machine_paths;
@@ -55,6 +56,8 @@ fn complaints() -> Result<Vec<String>> {
     complaints.extend(file_length::check(&library));
     complaints.extend(machine_paths::check(&source::tracked()?));
     complaints.extend(core_mentions::check(&public.concat()));
+    let guarantees = source::under("GUARANTEES.md", ".md")?;
+    complaints.extend(guarantees::check(&guarantees, &source::under("tests/it", ".rs")?));
     Ok(complaints)
 }
 

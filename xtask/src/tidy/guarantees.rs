@@ -1,0 +1,57 @@
+//! Rule: a test that GUARANTEES.md names is one that runs.
+
+use super::source::SourceFile;
+
+const DIRECTORY: &str = "tests/it/";
+
+/// Names are written as `` `module::test` ``, or `` `module::prefix*` `` for several.
+pub(super) fn check(guarantees: &[SourceFile], tests: &[SourceFile]) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for file in guarantees {
+        for (offset, name) in quoted(&file.text) {
+            let Some((module, test)) = name.split_once("::") else {
+                continue;
+            };
+            let path = format!("{DIRECTORY}{module}.rs");
+            let Some(module) = tests.iter().find(|file| file.path == path) else {
+                continue;
+            };
+            let wanted = match test.strip_suffix('*') {
+                Some(prefix) => format!("async fn {prefix}"),
+                None => format!("async fn {test}("),
+            };
+            if !module.text.contains(&wanted) {
+                complaints.push(file.complaint(offset, &format!("there is no test `{name}`")));
+            }
+        }
+    }
+    complaints
+}
+
+/// What stands between two backticks, and where.
+fn quoted(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut offset = 0;
+    text.split('`').enumerate().filter_map(move |(index, part)| {
+        let start = offset;
+        offset += part.len() + 1;
+        (index % 2 == 1).then_some((start, part))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SourceFile, check};
+
+    #[test]
+    fn complains_about_a_test_that_is_not_there() {
+        let file = |path: &str, text: &str| SourceFile {
+            path: path.to_owned(),
+            text: text.to_owned(),
+        };
+        let tests = [file("tests/it/update.rs", "async fn it_works(context: Context) {}")];
+        let guarantees = |text: &str| check(&[file("GUARANTEES.md", text)], &tests);
+        assert!(guarantees("`update::it_works`, `update::it_*`, `Found::Deleted`, `update`").is_empty());
+        let expected = "GUARANTEES.md:2: there is no test `update::it_fails`";
+        assert_eq!(guarantees("`a`\n`update::it_fails`"), [expected]);
+    }
+}
