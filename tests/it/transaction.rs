@@ -131,8 +131,11 @@ async fn a_change_after_the_snapshot_conflicts_at_serializable(context: Context)
         item::create(&context).await?;
         let txn = begin(&context, IsolationLevel::Serializable).await?;
         let ours = with_qty(load_in(&txn, 1).await?, 11);
-        context.sql("SET SESSION innodb_lock_wait_timeout = 1").await?;
-        let rival = with_qty(load(&context, 1).await?, 99).update(&context.other).await;
+        let impatient = context.connect(1).await?;
+        impatient
+            .execute_unprepared("SET SESSION innodb_lock_wait_timeout = 1")
+            .await?;
+        let rival = with_qty(load(&context, 1).await?, 99).update(&impatient).await;
         assert_eq!(rival.unwrap_err().fault(), Some(Fault::LockTimeout));
         assert_eq!(ours.update(&txn).await?.version, 2);
         txn.commit().await?;
