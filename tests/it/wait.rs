@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::time::Duration;
 
+use tokio::sync::Mutex;
+
 use crate::backend::Backend;
 use crate::context::Context;
 
@@ -21,14 +23,17 @@ pub(crate) async fn until_blocked(context: &Context) -> Result<(), Box<dyn Error
         }
         Backend::Sqlite => return Err("SQLite has no view of who waits".into()),
     };
-    while context.number(query).await? == 0 {
-        // InnoDB serves this view from a cache that it renews only when nobody has read it for 100 ms.
-        tokio::time::sleep(
-            context
-                .backend
-                .pick(Duration::ZERO, Duration::from_millis(1), Duration::from_millis(120)),
-        )
-        .await;
+    // InnoDB serves its view from a cache that it renews only when nobody has read it for 100 ms: one case asks at a
+    // time, and leaves that long between its questions.
+    static ASKING: Mutex<()> = Mutex::const_new(());
+    let (_alone, pause) = match context.backend {
+        Backend::MariaDb => (Some(ASKING.lock().await), Duration::from_millis(120)),
+        Backend::Postgres | Backend::Sqlite => (None, Duration::from_millis(1)),
+    };
+    loop {
+        tokio::time::sleep(pause).await;
+        if context.number(query).await? > 0 {
+            return Ok(());
+        }
     }
-    Ok(())
 }
