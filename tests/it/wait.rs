@@ -8,6 +8,10 @@ use tokio::sync::Mutex;
 use crate::backend::Backend;
 use crate::context::Context;
 
+/// InnoDB serves its view from a cache that it renews only when nobody has read it for 100 ms: one case asks at a time, and
+/// leaves that long between its questions.
+static ASKING: Mutex<()> = Mutex::const_new(());
+
 /// Returns once some statement in the case's database waits for a lock.
 pub(crate) async fn until_blocked(context: &Context) -> Result<(), Box<dyn Error + Send + Sync>> {
     let query = match context.backend {
@@ -23,9 +27,6 @@ pub(crate) async fn until_blocked(context: &Context) -> Result<(), Box<dyn Error
         }
         Backend::Sqlite => return Err("SQLite has no view of who waits".into()),
     };
-    // InnoDB serves its view from a cache that it renews only when nobody has read it for 100 ms: one case asks at a
-    // time, and leaves that long between its questions.
-    static ASKING: Mutex<()> = Mutex::const_new(());
     let (_alone, pause) = match context.backend {
         Backend::MariaDb => (Some(ASKING.lock().await), Duration::from_millis(120)),
         Backend::Postgres | Backend::Sqlite => (None, Duration::from_millis(1)),
