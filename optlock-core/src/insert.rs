@@ -289,8 +289,9 @@ impl<E: Versioned> InsertMany<E> {
 /// Puts the key that the database counted up into the model.
 fn take_counted_key<E: Versioned>(model: &mut E::ActiveModel, backend: DbBackend, id: u64) -> Result<(), Error> {
     let is_set = model.get_primary_key_value().is_some();
-    // A key that was sent is the row's, but for a zero that MySQL takes as a request for the next one.
-    if is_set && !capabilities(backend).counts_from_zero {
+    // A key that was sent is the row's, but for a zero that MySQL takes as a request for the next one. A count of zero
+    // says that the table counted nothing.
+    if is_set && (id == 0 || !capabilities(backend).counts_from_zero) {
         return Ok(());
     }
     let id = match KeyOf::<E>::try_from_u64(id) {

@@ -20,7 +20,8 @@ cases![
     nothing_to_insert_is_no_sql,
     an_existing_row_is_left_alone,
     an_upsert_is_named_unchecked,
-    a_zero_for_a_counted_key_is_returned_as_stored;
+    a_zero_for_a_counted_key_is_returned_as_stored,
+    a_key_that_is_sent_is_returned_where_the_table_counts_none;
     SQLITE: an_insert_that_a_trigger_swallowed_is_an_error;
     POSTGRES: an_insert_that_a_trigger_swallowed_is_an_error;
 ];
@@ -209,6 +210,20 @@ async fn a_zero_for_a_counted_key_is_returned_as_stored(context: Context) -> Out
     // MySQL and MariaDB take a zero for "the next one"; the others store it.
     assert_eq!(inserted.id, context.backend.pick(0, 0, 1));
     assert_eq!(stored(&context, inserted.id).await?.0, "a");
+    Ok(())
+}
+
+/// The entity may count up its keys, and the table may not.
+async fn a_key_that_is_sent_is_returned_where_the_table_counts_none(context: Context) -> Outcome {
+    let key = "id BIGINT NOT NULL PRIMARY KEY, name VARCHAR(50), qty BIGINT";
+    context
+        .sql(&format!("CREATE TABLE item ({key}, version BIGINT NOT NULL)"))
+        .await?;
+    for id in [7, -7] {
+        let inserted = new(id, "a").insert(&context.db).await?;
+        assert_eq!(inserted.id, id);
+        assert_eq!(inserted.touch(&context.db).await?.version, 2);
+    }
     Ok(())
 }
 

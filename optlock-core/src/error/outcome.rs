@@ -53,10 +53,11 @@ impl TooManyRows {
 
 /// The row was written, but what the database stored could not be read back.
 ///
-/// Only where a write cannot return its row (MySQL and MariaDB), only outside a transaction, and only for rows with
-/// columns that the database fills (`#[generated]`, a default) or that the caller left `NotSet`. Between the write and
-/// the read another writer changed the row, or the read failed (then `source()` says why). The write stands: do not
-/// repeat it. `update_without_returning` never needs the read.
+/// Only where a write cannot return its row: on MySQL and MariaDB, and on SQLite without SeaORM's default feature
+/// `sqlite-use-returning-for-3_35`. Between the write and the read another writer changed the row, which cannot happen in a
+/// transaction, and the row has columns that the database fills (`#[generated]`, a default), that the caller left `NotSet`
+/// or that were loaded with another row or version; or the read failed, and `source()` says why. The write stands: do not
+/// repeat it. `update_without_returning` never reports this.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{} of {} {} was done at version {}, but the row could not be read back",
     .written.operation, .written.table, .written.key, .written.version)]

@@ -102,9 +102,14 @@ async fn unchecked_builders_on_any_with_db_err<C: ConnectionTrait>(product: prod
     Ok(())
 }
 
+fn runs_on<C: ConnectionTrait>() {
+    let _ = (methods_on_any::<C>, methods_on_any_with_db_err::<C>);
+    let _ = (unchecked_methods_on_any::<C>, unchecked_methods_on_any_with_db_err::<C>);
+    let _ = (builders_on_any::<C>, builders_on_any_with_db_err::<C>);
+    let _ = (unchecked_builders_on_any::<C>, unchecked_builders_on_any_with_db_err::<C>);
+}
+
 fn main() {
-    let _ = (methods_on_any::<DatabaseConnection>, methods_on_any_with_db_err::<DatabaseConnection>);
-    let _ = (unchecked_methods_on_any::<DatabaseConnection>, unchecked_methods_on_any_with_db_err::<DatabaseConnection>);
-    let _ = (builders_on_any::<DatabaseConnection>, builders_on_any_with_db_err::<DatabaseConnection>);
-    let _ = (unchecked_builders_on_any::<DatabaseConnection>, unchecked_builders_on_any_with_db_err::<DatabaseConnection>);
+    runs_on::<DatabaseConnection>();
+    runs_on::<sea_orm::DatabaseTransaction>();
 }
