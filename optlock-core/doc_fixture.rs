@@ -40,3 +40,26 @@ pub async fn stale() -> Result<(DatabaseConnection, product::ActiveModel), Box<d
     tea.touch(&db).await?;
     Ok((db, stale))
 }
+
+/// The same database in a file, so that it can have several connections.
+#[allow(dead_code)]
+pub struct File {
+    directory: tempfile::TempDir,
+}
+
+#[allow(dead_code)]
+impl File {
+    pub async fn connect(&self) -> Result<DatabaseConnection, sea_orm::DbErr> {
+        Database::connect(format!("sqlite:{}?mode=rwc", self.directory.path().join("shop.db").display())).await
+    }
+}
+
+#[allow(dead_code)]
+pub async fn file() -> Result<File, Box<dyn std::error::Error>> {
+    let file = File { directory: tempfile::tempdir()? };
+    let db = file.connect().await?;
+    db.execute(&Schema::new(db.get_database_backend()).create_table_from_entity(product::Entity)).await?;
+    let tea = product::ActiveModel { id: Set(7), name: Set("tea".to_owned()), stock: Set(3), version: NotSet };
+    tea.insert(&db).await?;
+    Ok(file)
+}

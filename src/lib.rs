@@ -66,9 +66,11 @@
 //! versions of those types. `macros`, on by default, turns on SeaORM's.
 
 pub use optlock_core::{
-    Conflict, DatabaseError, DeleteOne, Error, Fault, Found, Imprecise, Insert, InsertMany, NotSet, Operation,
-    Overflow, Precision, Repr, RowKey, RowVersion, TooManyRows, TryInsert, Unread, Unsupported, UpdateMany, UpdateOne,
-    VersionAssigned, VersionType, Versioned,
+    AdvisoryTransaction, Conflict, DatabaseError, DeleteOne, Error, Fault, Found, Imprecise, Insert, InsertMany,
+    LockError, LockExt, LockKeys, LockModel, LockRows, LockSelect, LockSource, LockTables, Locked, LockedRows,
+    MissingRows, NotLockable, NotSet, OfFirst, OpenTransaction, Operation, Overflow, Precision, Repr, RowKey,
+    RowVersion, SayWait, TooManyRows, TransactionState, TryInsert, Unread, Unsupported, UpdateMany, UpdateOne,
+    VersionAssigned, VersionType, Versioned, WaitSaid, WaitUnsaid, lock_in_order,
 };
 pub use optlock_derive::Versioned;
 
@@ -91,6 +93,8 @@ pub mod prelude {
     };
 
     pub use crate::Versioned;
+    #[doc(no_inline)]
+    pub use crate::{LockExt as _, LockModel as _, LockRows as _};
 }
 
 /// The examples of the README, compiled and run with the tests.

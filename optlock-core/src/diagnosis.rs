@@ -2,14 +2,15 @@
 
 use std::any::Any;
 
-use sea_orm::sea_query::{Condition, Expr, LockType, SimpleExpr, UpdateStatement};
-use sea_orm::{ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Select};
+use sea_orm::sea_query::{Condition, LockType};
+use sea_orm::{ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, Select};
 
 use crate::backend::{Confirming, Fault, capabilities, fault};
 use crate::entity::{Versioned, table};
 use crate::error::{Conflict, Error, Found, Loss, Operation, TooManyRows};
 use crate::row::{Row, version_of};
 use crate::value::RowVersion;
+use crate::write_lock::write_to_no_row;
 
 /// Takes the number of rows that a write to one row reached for success or failure.
 pub(crate) async fn exactly_one<E, C>(db: &C, row: &Row<E>, operation: Operation, rows: u64) -> Result<(), Error>
@@ -33,20 +34,33 @@ where
     let lock = capabilities(db.get_database_backend()).conflict_read;
     let model = match select::<E>(row.by_key(), lock).one(db).await {
         Ok(Some(model)) => model,
-        Ok(None) => return conflict(row, operation, Found::Deleted, None, None),
+        Ok(None) => return gone(row, operation),
         // The check has failed whatever became of the question why.
         Err(err) => return conflict(row, operation, Found::Unknown, None, Some(err)),
     };
     match version_of::<E>(&model) {
         Ok(version) if version == row.expected => conflict(row, operation, Found::Blocked, Some(Box::new(model)), None),
-        Ok(version) => {
-            let found = Found::Changed {
-                version: RowVersion::from(version),
-            };
-            conflict(row, operation, found, Some(Box::new(model)), None)
-        }
+        Ok(version) => changed_since(row, operation, version, model),
         Err(err) => conflict(row, operation, Found::Unknown, None, Some(err.into())),
     }
+}
+
+/// The conflict with a row that is not there.
+pub(crate) fn gone<E: Versioned>(row: &Row<E>, operation: Operation) -> Error {
+    conflict(row, operation, Found::Deleted, None, None)
+}
+
+/// The conflict with a row that was read at another version than the expected one.
+pub(crate) fn changed_since<E: Versioned>(
+    row: &Row<E>,
+    operation: Operation,
+    version: E::Version,
+    current: E::Model,
+) -> Error {
+    let found = Found::Changed {
+        version: RowVersion::from(version),
+    };
+    conflict(row, operation, found, Some(Box::new(current)), None)
 }
 
 /// The error of a write that the database refused. Above READ COMMITTED a rival's change shows as an error instead of
@@ -83,13 +97,6 @@ where
         Some(model) => Ok(model),
         None => Err(diagnose(db, row, operation).await),
     }
-}
-
-/// `UPDATE … SET version = version WHERE FALSE`: takes the write lock, or fails where the snapshot is out of date.
-fn write_to_no_row<E: Versioned>() -> UpdateStatement {
-    let version = E::version_column();
-    let update = <E as EntityTrait>::update_many().col_expr(version, Expr::col(version));
-    update.filter(SimpleExpr::Constant(false.into())).into_query()
 }
 
 fn select<E: EntityTrait>(condition: Condition, lock: Option<LockType>) -> Select<E> {

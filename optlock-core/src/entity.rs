@@ -46,6 +46,6 @@ pub enum Role {
 }
 
 /// The name that errors show for an entity.
-pub(crate) fn table<E: Versioned>() -> &'static str {
+pub(crate) fn table<E: EntityTrait>() -> &'static str {
     E::default().table_name()
 }

@@ -8,28 +8,40 @@ mod version;
 
 mod active;
 mod advance;
+mod advisory;
 mod backend;
 mod delete;
 mod diagnosis;
 mod entity;
 mod error;
 mod insert;
+mod lock;
+mod lock_mode;
+mod locking_read;
 mod readback;
 mod returning;
 mod row;
+mod transaction;
 mod try_insert;
 mod update;
 mod update_many;
 mod value;
+mod write_lock;
 
+pub use advisory::AdvisoryTransaction;
 pub use backend::Fault;
 pub use delete::DeleteOne;
 pub use entity::Versioned;
 pub use error::{
-    Conflict, DatabaseError, Error, Found, Imprecise, NotSet, Operation, Overflow, TooManyRows, Unread, Unsupported,
-    VersionAssigned,
+    Conflict, DatabaseError, Error, Found, Imprecise, LockError, MissingRows, NotLockable, NotSet, Operation, Overflow,
+    TooManyRows, Unread, Unsupported, VersionAssigned,
 };
 pub use insert::{Insert, InsertMany};
+pub use lock::{
+    LockExt, LockKeys, LockModel, LockRows, LockSelect, LockSource, LockTables, Locked, LockedRows, OfFirst, SayWait,
+    WaitSaid, WaitUnsaid, lock_in_order,
+};
+pub use transaction::{OpenTransaction, TransactionState};
 pub use try_insert::TryInsert;
 pub use update::UpdateOne;
 pub use update_many::UpdateMany;

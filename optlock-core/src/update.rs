@@ -230,8 +230,12 @@ fn changes<E: Versioned>(model: &E::ActiveModel) -> impl Iterator<Item = (E::Col
         })
 }
 
-/// Refuses a column that an expression must not assign.
-fn assignable<E: Versioned>(backend: DbBackend, column: E::Column, operation: Operation) -> Result<(), Error> {
+/// Refuses a column that the caller must not assign.
+pub(crate) fn assignable<E: Versioned>(
+    backend: DbBackend,
+    column: E::Column,
+    operation: Operation,
+) -> Result<(), Error> {
     if E::role(&column) == Role::Version {
         return Err(VersionAssigned::new(table::<E>(), column.as_str(), operation).into());
     }

@@ -24,6 +24,10 @@ pub(crate) struct Expected {
     pub(crate) advances_timestamps: bool,
     /// Whether rows, and not only the whole database, can be locked: other writers then wait for a row.
     pub(crate) has_row_locks: bool,
+    /// Whether there are `FOR NO KEY UPDATE` and `FOR KEY SHARE`.
+    pub(crate) has_key_locks: bool,
+    /// Whether a lock can be narrowed to one table of a join.
+    pub(crate) locks_one_table_of_several: bool,
     /// Whether an error leaves the transaction usable.
     pub(crate) survives_errors: bool,
 }
@@ -60,6 +64,8 @@ impl Backend {
                 u32_max: u32::MAX,
                 advances_timestamps: false,
                 has_row_locks: false,
+                has_key_locks: true,
+                locks_one_table_of_several: true,
                 survives_errors: true,
             },
             Self::Postgres => Expected {
@@ -68,6 +74,8 @@ impl Backend {
                 u32_max: i32::MAX.unsigned_abs(),
                 advances_timestamps: true,
                 has_row_locks: true,
+                has_key_locks: true,
+                locks_one_table_of_several: true,
                 survives_errors: false,
             },
             Self::MariaDb => Expected {
@@ -76,6 +84,8 @@ impl Backend {
                 u32_max: u32::MAX,
                 advances_timestamps: true,
                 has_row_locks: true,
+                has_key_locks: false,
+                locks_one_table_of_several: false,
                 survives_errors: true,
             },
         }

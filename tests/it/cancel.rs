@@ -22,7 +22,7 @@ cases![
 ];
 
 /// Polls a future this often and drops it. `None` if it was not ready by then.
-async fn poll_times<F: Future>(future: F, times: usize) -> Option<F::Output> {
+pub(crate) async fn poll_times<F: Future>(future: F, times: usize) -> Option<F::Output> {
     let mut future = pin!(future);
     let mut left = times;
     std::future::poll_fn(move |cx| {

@@ -19,6 +19,8 @@ pub(crate) struct Context {
     pub(crate) db: DatabaseConnection,
     /// A rival's connection, and the one that looks at what is stored.
     pub(crate) other: DatabaseConnection,
+    /// The schema or database of this case; no other case has the same.
+    pub(crate) name: String,
     statements: Arc<Mutex<Vec<String>>>,
     options: ConnectOptions,
     /// Holds the file of an SQLite database.
@@ -27,7 +29,9 @@ pub(crate) struct Context {
 
 impl Context {
     pub(crate) async fn open(backend: Backend) -> Result<Self> {
-        let (options, directory) = create_database(backend).await?;
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let name = format!("case_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        let (options, directory) = create_database(backend, &name).await?;
         let statements = Arc::new(Mutex::new(Vec::new()));
         let mut db = Database::connect(options.clone()).await?;
         let log = Arc::clone(&statements);
@@ -40,6 +44,7 @@ impl Context {
             backend,
             db,
             other,
+            name,
             statements,
             options,
             _directory: directory,
@@ -60,6 +65,12 @@ impl Context {
             .max_connections(connections)
             .acquire_timeout(Duration::from_millis(200));
         Ok(Database::connect(options).await?)
+    }
+
+    /// How another process connects: the URL, and the schema to search.
+    pub(crate) fn address(&self) -> (&str, Option<&str>) {
+        let schema = (self.backend == Backend::Postgres).then_some(self.name.as_str());
+        (self.options.get_url(), schema)
     }
 
     /// Creates the table of an entity, as SeaORM would.
@@ -96,9 +107,7 @@ impl Context {
 }
 
 /// Creates an empty database and returns how to connect to it.
-async fn create_database(backend: Backend) -> Result<(ConnectOptions, Option<TempDir>)> {
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let name = format!("case_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+async fn create_database(backend: Backend, name: &str) -> Result<(ConnectOptions, Option<TempDir>)> {
     let url = backend.url().ok_or("no server")?;
 
     let mut directory = None;

@@ -25,6 +25,7 @@ mod hooks;
 mod insert;
 mod journal;
 mod keys;
+mod lock;
 mod nested;
 mod opt_out;
 mod race;
@@ -54,6 +55,16 @@ fn cases() -> Vec<Case> {
         insert::CASES,
         journal::CASES,
         keys::CASES,
+        lock::advisory::CASES,
+        lock::join::CASES,
+        lock::many::CASES,
+        lock::matrix::CASES,
+        lock::mode::CASES,
+        lock::queue::CASES,
+        lock::refresh::CASES,
+        lock::transfer::CASES,
+        lock::wait::CASES,
+        lock::write::CASES,
         nested::CASES,
         opt_out::CASES,
         race::CASES,
@@ -68,6 +79,9 @@ fn cases() -> Vec<Case> {
 }
 
 fn main() -> ExitCode {
+    if let Some(code) = lock::queue::run_as_worker() {
+        return code;
+    }
     let arguments = Arguments::from_args();
     let cases = cases();
     let trials: Vec<_> = Backend::ALL

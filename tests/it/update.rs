@@ -180,11 +180,9 @@ async fn an_unchanged_model_writes_nothing(context: Context) -> Outcome {
         "{read}"
     );
     // SQLite has no rows to lock: a write that reaches none takes the lock of the database.
-    let locking = context.backend.pick(
-        &[r#"UPDATE "item" SET "version" = "version" WHERE FALSE"#][..],
-        &[],
-        &[],
-    );
+    let locking = context
+        .backend
+        .pick(&[r#"UPDATE "item" SET "id" = "id" WHERE FALSE"#][..], &[], &[]);
     assert_eq!(statements, locking);
     assert_eq!(stored(&context, 1).await?, ("a".to_owned(), 10, 1));
     Ok(())

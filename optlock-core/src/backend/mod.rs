@@ -1,6 +1,8 @@
 //! What each database can do and what its errors mean. Above this module no error code and no backend name appears.
 
+mod advisory;
 mod fault;
+mod locking;
 mod mysql;
 mod postgres;
 mod sqlite;
@@ -9,6 +11,14 @@ use sea_orm::sea_query::{Expr, LockType, SimpleExpr, Value};
 use sea_orm::{DbBackend, DbErr};
 
 pub use fault::Fault;
+
+pub(crate) use advisory::session_of_its_own;
+pub(crate) use locking::{Attempt, LockRequest, LockUnit, WaitSetting};
+
+use advisory::Advisory;
+use locking::Locking;
+
+use crate::transaction::TransactionState;
 
 /// The facts about one backend that decide how a write is sent and how its outcome is read.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +47,10 @@ pub(crate) struct Capabilities {
     /// `max(column + ticks of so many microseconds, now)` for timestamp columns; `None` where the server cannot
     /// compute it to the microsecond.
     pub(crate) advance_timestamp: Option<fn(SimpleExpr, i64, Value) -> SimpleExpr>,
+    /// How rows are locked.
+    pub(crate) locking: Locking,
+    /// How named locks are taken; `None` where there are none.
+    pub(crate) advisory: Option<Advisory>,
 }
 
 /// Support for `RETURNING` on writes.
@@ -84,6 +98,20 @@ const UNKNOWN: Capabilities = Capabilities {
     fail_on: |column| column,
     fail_on_fault: Fault::OutOfRange,
     advance_timestamp: None,
+    locking: Locking {
+        read: |_, request| Err(request.strength.to_string()),
+        unit: LockUnit::Row,
+        locks_outer_joins: false,
+        wait_setting: None,
+        in_key_order: |_| {},
+        locks_as_sorted: false,
+        max_parameters: 1,
+        lock_fault: |_, _| None,
+        aftermath: |_| TransactionState::MustRollBack,
+        timeout_rolls_back: None,
+        seal: &[],
+    },
+    advisory: None,
 };
 
 /// What a database error means, whichever call of SeaORM it came from and whichever variant of `DbErr` carries it.

@@ -1,8 +1,14 @@
 //! MySQL and MariaDB, which SeaORM does not tell apart, and what speaks their protocol.
 
-use sea_orm::sea_query::{Expr, ExprTrait, LockType, SimpleExpr};
+use sea_orm::sea_query::extension::mysql::{IndexHintScope, MySqlSelectStatementExt};
+use sea_orm::sea_query::{Expr, ExprTrait, LockType, SelectStatement, SimpleExpr};
+use sea_orm::{DbBackend, Statement};
 
+use super::advisory::Advisory;
+use super::locking::{Attempt, LockRequest, LockUnit, Locking};
 use super::{Capabilities, Confirming, Fault, Returning};
+use crate::lock_mode::{LockStrength, LockWait, millis};
+use crate::transaction::TransactionState;
 
 pub(super) const CAPABILITIES: Capabilities = Capabilities {
     name: "MySQL or MariaDB",
@@ -19,7 +25,113 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     fail_on,
     fail_on_fault: Fault::OutOfRange,
     advance_timestamp: Some(advance_timestamp),
+    locking: Locking {
+        read: locking_read,
+        unit: LockUnit::Row,
+        locks_outer_joins: true,
+        // A statement says itself how long it waits.
+        wait_setting: None,
+        in_key_order,
+        locks_as_sorted: false,
+        max_parameters: u16::MAX as usize,
+        lock_fault,
+        aftermath,
+        timeout_rolls_back: Some("SELECT @@innodb_rollback_on_timeout"),
+        // ROLLBACK first: START TRANSACTION would commit a transaction that is open after all.
+        seal: &["ROLLBACK", "START TRANSACTION READ ONLY"],
+    },
+    advisory: Some(Advisory {
+        take: take_advisory_lock,
+        outlives_transaction: true,
+    }),
 };
+
+/// One text for both servers, and nothing that a session would keep.
+///
+/// - MySQL runs `/*!80001 … */` and takes `/*M! … */` for a comment; MariaDB does it the other way round.
+/// - MariaDB waits for a number of seconds, MySQL has a limit in milliseconds for the whole statement. MariaDB has known that
+///   hint from version 12 on, and takes it for a comment before.
+fn locking_read(mut query: SelectStatement, request: &LockRequest) -> Result<Statement, String> {
+    if request.of.is_some() {
+        // MySQL could; MariaDB would lock the rows of every table.
+        return Err(format!("{} OF a table", request.strength));
+    }
+    let clause = match (request.strength, request.wait) {
+        (LockStrength::Update, LockWait::AsSet) => "FOR UPDATE".to_owned(),
+        (LockStrength::Update, LockWait::NoWait) => "FOR UPDATE NOWAIT".to_owned(),
+        (LockStrength::Update, LockWait::SkipLocked) => "FOR UPDATE SKIP LOCKED".to_owned(),
+        (LockStrength::Update, LockWait::AtMost(limit)) => format!("FOR UPDATE /*M! WAIT {} */", seconds(limit)),
+        // MySQL would take FOR SHARE, too; this it shares with MariaDB.
+        (LockStrength::Share, LockWait::AsSet) => "LOCK IN SHARE MODE".to_owned(),
+        (LockStrength::Share, LockWait::NoWait) => {
+            "/*!80001 FOR SHARE NOWAIT */ /*M! LOCK IN SHARE MODE NOWAIT */".to_owned()
+        }
+        (LockStrength::Share, LockWait::SkipLocked) => {
+            "/*!80001 FOR SHARE SKIP LOCKED */ /*M! LOCK IN SHARE MODE SKIP LOCKED */".to_owned()
+        }
+        (LockStrength::Share, LockWait::AtMost(limit)) => format!("LOCK IN SHARE MODE /*M! WAIT {} */", seconds(limit)),
+        (LockStrength::NoKeyUpdate | LockStrength::KeyShare, _) => return Err(request.strength.to_string()),
+    };
+    // sea-query's own clause marks the place, and takes that of any that the caller has set.
+    query.lock(LockType::Update);
+    let Statement { sql, values, .. } = DbBackend::MySql.build(&query);
+    let select = sql
+        .strip_prefix("SELECT ")
+        .and_then(|sql| sql.strip_suffix("FOR UPDATE"))
+        .ok_or_else(|| format!("{} of this query", request.strength))?;
+    let sql = match request.wait {
+        LockWait::AtMost(limit) => format!("SELECT /*+ MAX_EXECUTION_TIME({}) */ {select}{clause}", millis(limit)),
+        LockWait::AsSet | LockWait::NoWait | LockWait::SkipLocked => format!("SELECT {select}{clause}"),
+    };
+    Ok(Statement {
+        sql,
+        values,
+        db_backend: DbBackend::MySql,
+    })
+}
+
+/// Whole seconds, rounded up.
+fn seconds(limit: std::time::Duration) -> u128 {
+    millis(limit).div_ceil(1000)
+}
+
+/// Rows are locked as an index yields them, whatever the `ORDER BY`.
+fn in_key_order(query: &mut SelectStatement) {
+    query.force_index("PRIMARY", IndexHintScope::All);
+}
+
+/// MariaDB reports `NOWAIT` as a timeout. MySQL reports the end of `MAX_EXECUTION_TIME` as one of the statement.
+fn lock_fault(fault: Fault, attempt: &Attempt) -> Option<Fault> {
+    match fault {
+        Fault::LockTimeout if attempt.wait == LockWait::NoWait => Some(Fault::LockNotAvailable),
+        Fault::Cancelled if matches!(attempt.wait, LockWait::AtMost(_)) && attempt.waited_in_full() => {
+            Some(Fault::LockTimeout)
+        }
+        Fault::LockTimeout | Fault::LockNotAvailable | Fault::Deadlock | Fault::Serialization => Some(fault),
+        _ => None,
+    }
+}
+
+fn aftermath(fault: Fault) -> TransactionState {
+    match fault {
+        Fault::Deadlock | Fault::Serialization => TransactionState::RolledBack,
+        _ => TransactionState::Usable,
+    }
+}
+
+/// Names of the server's are at most 64 characters, compared without case, and the same in every database: a hash of the
+/// database and the name is none of that.
+fn take_advisory_lock(name: &str, wait: LockWait) -> Statement {
+    /// A year: MariaDB knows no word for "for ever".
+    const FOR_EVER: u128 = 365 * 24 * 60 * 60;
+    let seconds = match wait {
+        LockWait::NoWait | LockWait::SkipLocked => 0,
+        LockWait::AtMost(limit) => seconds(limit),
+        LockWait::AsSet => FOR_EVER,
+    };
+    let sql = format!("SELECT GET_LOCK(CONCAT('optlock:', SHA2(CONCAT_WS(CHAR(0), DATABASE(), ?), 224)), {seconds})");
+    Statement::from_sql_and_values(DbBackend::MySql, sql, [name.into()])
+}
 
 /// `column + 18446744073709551615`: "out of range" in every SQL mode for every column above zero.
 fn fail_on(column: SimpleExpr) -> SimpleExpr {
@@ -78,6 +190,8 @@ mod code {
     pub(super) const QUERY_TIMEOUT: u16 = 3024;
     /// MySQL: `NOWAIT`.
     pub(super) const LOCK_NOWAIT: u16 = 3572;
+    /// MySQL: `GET_LOCK`.
+    pub(super) const USER_LOCK_DEADLOCK: u16 = 3058;
     /// MySQL.
     pub(super) const CHECK_CONSTRAINT_VIOLATED: u16 = 3819;
     /// MariaDB.
@@ -96,7 +210,7 @@ pub(super) fn fault(err: &(dyn sea_orm::sqlx::error::DatabaseError + 'static)) -
 fn meaning(number: u16) -> Fault {
     match number {
         code::CHECKREAD => Fault::Serialization,
-        code::LOCK_DEADLOCK => Fault::Deadlock,
+        code::LOCK_DEADLOCK | code::USER_LOCK_DEADLOCK => Fault::Deadlock,
         code::LOCK_NOWAIT => Fault::LockNotAvailable,
         code::LOCK_WAIT_TIMEOUT => Fault::LockTimeout,
         code::DUP_KEY
@@ -141,6 +255,7 @@ mod tests {
         let table = [
             (1020, Fault::Serialization),
             (1213, Fault::Deadlock),
+            (3058, Fault::Deadlock),
             (3572, Fault::LockNotAvailable),
             (1205, Fault::LockTimeout),
             (1062, Fault::Unique),

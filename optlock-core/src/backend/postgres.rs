@@ -1,8 +1,13 @@
 //! PostgreSQL, and what speaks its protocol.
 
-use sea_orm::sea_query::{Expr, ExprTrait, LockType, SimpleExpr};
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, LockBehavior, LockType, SelectStatement, SimpleExpr};
+use sea_orm::{DbBackend, Statement};
 
+use super::advisory::Advisory;
+use super::locking::{Attempt, LockRequest, LockUnit, Locking, WaitSetting};
 use super::{Capabilities, Confirming, Fault, Returning};
+use crate::lock_mode::{LockStrength, LockWait, millis};
+use crate::transaction::TransactionState;
 
 pub(super) const CAPABILITIES: Capabilities = Capabilities {
     name: "PostgreSQL",
@@ -19,7 +24,83 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     fail_on,
     fail_on_fault: Fault::OutOfRange,
     advance_timestamp: Some(advance_timestamp),
+    locking: Locking {
+        read: |query, request| Ok(locking_read(query, request)),
+        unit: LockUnit::Row,
+        locks_outer_joins: false,
+        wait_setting: Some(LOCK_TIMEOUT),
+        // Rows are locked after they are sorted.
+        in_key_order: |_| {},
+        locks_as_sorted: true,
+        max_parameters: u16::MAX as usize,
+        lock_fault,
+        aftermath: |_| TransactionState::MustRollBack,
+        timeout_rolls_back: None,
+        seal: &[],
+    },
+    advisory: Some(Advisory {
+        take: take_advisory_lock,
+        outlives_transaction: false,
+    }),
 };
+
+/// Ends with the transaction, or with the rollback to a savepoint, as what `SET LOCAL` sets does.
+const LOCK_TIMEOUT: WaitSetting = WaitSetting {
+    value: |wait| match wait {
+        LockWait::AtMost(limit) => Some(format!("{}ms", millis(limit))),
+        LockWait::AsSet | LockWait::NoWait | LockWait::SkipLocked => None,
+    },
+    read: |value| {
+        let sql = "SELECT current_setting('lock_timeout'), set_config('lock_timeout', $1, TRUE)";
+        Statement::from_sql_and_values(DbBackend::Postgres, sql, [value.into()])
+    },
+    set: |value| {
+        let sql = "SELECT set_config('lock_timeout', $1, TRUE)";
+        Statement::from_sql_and_values(DbBackend::Postgres, sql, [value.into()])
+    },
+    read_sets: true,
+    // An error of its own says that it ran out.
+    time: |_| None,
+    outlives_transaction: false,
+};
+
+fn locking_read(mut query: SelectStatement, request: &LockRequest) -> Statement {
+    let strength = match request.strength {
+        LockStrength::Update => LockType::Update,
+        LockStrength::NoKeyUpdate => LockType::NoKeyUpdate,
+        LockStrength::Share => LockType::Share,
+        LockStrength::KeyShare => LockType::KeyShare,
+    };
+    // By the bare name, also for a table of another schema.
+    let tables = request.of.map(Alias::new);
+    match request.wait {
+        LockWait::NoWait => query.lock_with_tables_behavior(strength, tables, LockBehavior::Nowait),
+        LockWait::SkipLocked => query.lock_with_tables_behavior(strength, tables, LockBehavior::SkipLocked),
+        LockWait::AsSet | LockWait::AtMost(_) => query.lock_with_tables(strength, tables),
+    };
+    DbBackend::Postgres.build(&query)
+}
+
+/// `NOWAIT` and `lock_timeout` share a code.
+fn lock_fault(fault: Fault, attempt: &Attempt) -> Option<Fault> {
+    match fault {
+        Fault::LockNotAvailable if attempt.wait == LockWait::NoWait => Some(Fault::LockNotAvailable),
+        Fault::LockNotAvailable => Some(Fault::LockTimeout),
+        Fault::Deadlock | Fault::Serialization => Some(fault),
+        _ => None,
+    }
+}
+
+/// The key is 64 bits of a hash, which the server computes: the same for every client, whatever it is written in.
+fn take_advisory_lock(name: &str, wait: LockWait) -> Statement {
+    let taken = match wait {
+        LockWait::NoWait | LockWait::SkipLocked => "pg_try_advisory_xact_lock(hashtextextended($1, 0))",
+        // The function is `void`, which is an empty text.
+        LockWait::AsSet | LockWait::AtMost(_) => "pg_advisory_xact_lock(hashtextextended($1, 0))::text = ''",
+    };
+    let sql = format!("SELECT CASE WHEN {taken} THEN 1 ELSE 0 END::bigint");
+    Statement::from_sql_and_values(DbBackend::Postgres, sql, [name.into()])
+}
 
 /// `column + 9223372036854775807`: "bigint out of range" for every column above zero.
 fn fail_on(column: SimpleExpr) -> SimpleExpr {

@@ -1,8 +1,14 @@
 //! SQLite.
 
-use sea_orm::sea_query::{ExprTrait, Func, SimpleExpr};
+use std::time::Duration;
 
+use sea_orm::sea_query::{ExprTrait, Func, SimpleExpr};
+use sea_orm::{DbBackend, Statement};
+
+use super::locking::{Attempt, LockUnit, Locking, WaitSetting};
 use super::{Capabilities, Confirming, Fault, Returning};
+use crate::lock_mode::{LockWait, millis};
+use crate::transaction::TransactionState;
 
 pub(super) const CAPABILITIES: Capabilities = Capabilities {
     name: "SQLite",
@@ -19,7 +25,58 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     fail_on_fault: Fault::Other,
     // Timestamps are text, and SQLite's date functions stop at milliseconds.
     advance_timestamp: None,
+    locking: Locking {
+        // There are no row locks: a write to no row has locked the database before this is sent.
+        read: |query, _| Ok(DbBackend::Sqlite.build(&query)),
+        unit: LockUnit::Database,
+        locks_outer_joins: true,
+        wait_setting: Some(BUSY_TIMEOUT),
+        in_key_order: |_| {},
+        locks_as_sorted: true,
+        max_parameters: 32_766,
+        lock_fault,
+        aftermath,
+        timeout_rolls_back: None,
+        seal: &[],
+    },
+    // A named lock of the database file would be the write lock under another name.
+    advisory: None,
 };
+
+const BUSY_TIMEOUT: WaitSetting = WaitSetting {
+    value: |wait| match wait {
+        LockWait::NoWait => Some("0".to_owned()),
+        LockWait::AtMost(limit) => Some(millis(limit).to_string()),
+        // All rows are locked or none is, so there is none to skip: what is waited for is the database.
+        LockWait::AsSet | LockWait::SkipLocked => None,
+    },
+    read: |_| Statement::from_string(DbBackend::Sqlite, "PRAGMA busy_timeout"),
+    set: |value| Statement::from_string(DbBackend::Sqlite, format!("PRAGMA busy_timeout = {value}")),
+    read_sets: false,
+    time: |value| value.parse().ok().map(Duration::from_millis),
+    // It is the connection's.
+    outlives_transaction: true,
+};
+
+/// `SQLITE_BUSY` comes after the busy timeout, or at once: where the transaction has read already and somebody else is
+/// writing, each would wait for the other, so SQLite does not begin to (<https://www.sqlite.org/c3ref/busy_handler.html>).
+fn lock_fault(fault: Fault, attempt: &Attempt) -> Option<Fault> {
+    match fault {
+        Fault::Busy if attempt.wait == LockWait::NoWait => Some(Fault::LockNotAvailable),
+        Fault::Busy if attempt.waited_in_full() => Some(Fault::LockTimeout),
+        Fault::Busy => Some(Fault::Deadlock),
+        Fault::Serialization => Some(fault),
+        _ => None,
+    }
+}
+
+/// A snapshot that is out of date, or will be once the rival commits, can never be written from.
+fn aftermath(fault: Fault) -> TransactionState {
+    match fault {
+        Fault::Serialization | Fault::Deadlock => TransactionState::MustRollBack,
+        _ => TransactionState::Usable,
+    }
+}
 
 /// `abs(column - column - 9223372036854775807 - 1)`: the one integer whose absolute value SQLite refuses to compute.
 /// The column is in it so that SQLite does not evaluate it once, ahead of all rows.

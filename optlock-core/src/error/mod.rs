@@ -2,6 +2,7 @@
 
 mod conflict;
 mod database;
+mod lock;
 mod outcome;
 mod refusal;
 
@@ -11,6 +12,7 @@ use sea_orm::{DbErr, SqlErr, TransactionError};
 
 pub use conflict::{Conflict, Found};
 pub use database::DatabaseError;
+pub use lock::{LockError, MissingRows, NotLockable};
 pub use outcome::{Imprecise, TooManyRows, Unread};
 pub use refusal::{NotSet, Operation, Overflow, Unsupported, VersionAssigned};
 
@@ -24,6 +26,9 @@ use crate::backend::Fault;
 /// | --- | --- | --- |
 /// | [`Conflict`](Error::Conflict) | no | read the row again and decide again |
 /// | [`NotSet`](Error::NotSet), [`VersionAssigned`](Error::VersionAssigned), [`Overflow`](Error::Overflow), [`Unsupported`](Error::Unsupported) | no; no SQL was sent, unless their docs say so | mend the call |
+/// | [`Lock`](Error::Lock) | no; what came before in the transaction may be undone, too: [`LockError::transaction`] | redo the whole transaction, or go on if it can |
+/// | [`NotLockable`](Error::NotLockable) | no; no SQL was sent | lock by key, then compute |
+/// | [`MissingRows`](Error::MissingRows) | no; the rows that are there are locked | decide without them |
 /// | [`TooManyRows`](Error::TooManyRows), [`Imprecise`](Error::Imprecise) | yes | mend the schema |
 /// | [`Unread`](Error::Unread) | yes | read the row if you need it |
 /// | [`Database`](Error::Database) | see [`Fault`] | as with any error of SeaORM |
@@ -79,6 +84,15 @@ pub enum Error {
     /// The row was written, but its column stored another version than the one sent.
     #[error(transparent)]
     Imprecise(#[from] Imprecise),
+    /// A lock was not granted, or a write to a locked row met the lock of somebody else.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The query has something that rules a lock out. Refused before any SQL.
+    #[error(transparent)]
+    NotLockable(#[from] NotLockable),
+    /// Not all the rows that were to be locked are there.
+    #[error(transparent)]
+    MissingRows(#[from] MissingRows),
     /// Any other error of SeaORM, the driver or the server.
     #[error(transparent)]
     Database(#[from] DatabaseError),
@@ -113,7 +127,7 @@ impl Error {
     }
 
     /// Whether a rival got in the way, so that the same work is likely to succeed once it is redone from a fresh read:
-    /// a [`Conflict`], or a [`Fault::Serialization`] of a write that is not tied to one row.
+    /// a [`Conflict`], or a [`Fault::Serialization`] of a lock or of a write that is not tied to one row.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc_fixture.rs")); }
@@ -129,6 +143,7 @@ impl Error {
         match self {
             Self::Conflict(_) => true,
             Self::Database(err) => err.fault() == Fault::Serialization,
+            Self::Lock(err) => err.fault() == Fault::Serialization,
             _ => false,
         }
     }
@@ -169,6 +184,30 @@ impl Error {
         }
     }
 
+    /// Whether somebody else holds a lock that was asked for, so that the lock was not granted at once (`nowait`) or in
+    /// time: [`Fault::LockNotAvailable`] and [`Fault::LockTimeout`]. [`LockError::transaction`] says whether the
+    /// transaction can go on.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc_fixture.rs")); }
+    /// # use fixture::product;
+    /// use optlock::prelude::*;
+    /// use sea_orm::TransactionTrait;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let file = fixture::file().await?;
+    /// let (ann, bob) = (file.connect().await?.begin().await?, file.connect().await?.begin().await?);
+    /// product::Entity::find_by_id(7).for_update().one(&ann).await?;
+    /// let err = product::Entity::find_by_id(7).for_update().nowait().one(&bob).await.unwrap_err();
+    /// assert!(err.is_lock_unavailable());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn is_lock_unavailable(&self) -> bool {
+        matches!(self.fault(), Some(Fault::LockNotAvailable | Fault::LockTimeout))
+    }
+
     /// What the database reported, if it reported an error: for [`Error::Database`], and for errors that have a
     /// database error as their cause.
     ///
@@ -182,6 +221,7 @@ impl Error {
     pub fn fault(&self) -> Option<Fault> {
         match self {
             Self::Database(err) => Some(err.fault()),
+            Self::Lock(err) => Some(err.fault()),
             Self::Conflict(conflict) => conflict.cause().map(crate::backend::fault),
             Self::Overflow(overflow) => overflow.cause().map(crate::backend::fault),
             Self::Unread(unread) => unread.cause().map(crate::backend::fault),

@@ -6,7 +6,7 @@ use sea_orm::DbErr;
 
 use crate::value::RowVersion;
 
-/// What a write does, in the words of its method.
+/// What a write or a lock does, in the words of its method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Operation {
@@ -22,6 +22,8 @@ pub enum Operation {
     Delete,
     /// `touch` of one row.
     Touch,
+    /// A locking read.
+    Lock,
 }
 
 impl fmt::Display for Operation {
@@ -33,6 +35,7 @@ impl fmt::Display for Operation {
             Self::UpdateMany => "update_many",
             Self::Delete => "delete",
             Self::Touch => "touch",
+            Self::Lock => "lock",
         })
     }
 }

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "the macros of SeaORM make more than any case needs")]
 
+pub(crate) mod account;
 pub(crate) mod generated;
 pub(crate) mod hooked;
 pub(crate) mod item;

@@ -13,16 +13,17 @@ pub(super) struct Layers {
 pub(super) const CORE: Layers = Layers {
     source: "optlock-core/src",
     layers: &[
-        &["value", "version"],
+        &["lock_mode", "transaction", "value", "version"],
         &["backend"],
         &["error"],
         &["entity"],
-        &["advance", "returning"],
-        &["row"],
+        &["advance", "returning", "write_lock"],
+        &["locking_read", "row"],
         &["diagnosis", "readback"],
         &["try_insert"],
         &["delete", "insert", "update", "update_many"],
-        &["active"],
+        &["active", "advisory"],
+        &["lock"],
     ],
 };
 

@@ -1,0 +1,173 @@
+//! Named locks that belong to a transaction and to no row.
+
+use std::fmt;
+use std::ops::Deref;
+use std::time::Duration;
+
+use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, TransactionTrait};
+
+use crate::backend::{capabilities, session_of_its_own};
+use crate::error::{Error, Operation, Unsupported};
+use crate::lock_mode::LockWait;
+use crate::locking_read::{failure, waiting};
+
+/// A transaction that holds a named lock from its beginning until after its commit: what one process at a time may
+/// do, and has no row to lock.
+///
+/// Whoever asks for the same name in the same database waits. Names are any text, case counts, and nothing has to be created. It derefs to
+/// SeaORM's transaction: pass `&*txn` to queries.
+///
+/// | PostgreSQL | MySQL, MariaDB | SQLite |
+/// | --- | --- | --- |
+/// | `pg_advisory_xact_lock`, on a hash of the name | `GET_LOCK`, on a hash of the database and the name | [`Error::Unsupported`] |
+///
+/// On MySQL and MariaDB the lock belongs to the session and outlives its transactions, so it is taken on a connection of
+/// its own, beside the pool and set up like its connections, which is closed afterwards. A connection with a
+/// leftover lock can get into no pool, whatever is dropped or fails.
+///
+/// ```no_run
+/// use optlock::AdvisoryTransaction;
+/// use sea_orm::ConnectionTrait;
+///
+/// # async fn nightly(db: &sea_orm::DatabaseConnection) -> Result<(), optlock::Error> {
+/// let Some(txn) = AdvisoryTransaction::try_begin(db, "nightly-report").await? else {
+///     return Ok(()); // somebody else is at it
+/// };
+/// txn.execute_unprepared("INSERT INTO report SELECT …").await?;
+/// txn.commit().await
+/// # }
+/// ```
+#[must_use = "the lock is held until the transaction ends"]
+pub struct AdvisoryTransaction {
+    // Before the session, which it is part of: fields are dropped in this order.
+    txn: DatabaseTransaction,
+    /// The session that holds the lock, where that is not the pool's.
+    session: Option<DatabaseConnection>,
+}
+
+impl AdvisoryTransaction {
+    /// Begins a transaction as soon as it has the lock, however long that takes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] on SQLite; [`Error::Lock`] for a deadlock; [`Error::Database`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives up the lock, or the place in the queue for it. On PostgreSQL, the pool's connection goes on
+    /// waiting on the server until it has the lock, and gives it up then: bound the wait with [`begin_within`](Self::begin_within).
+    pub async fn begin(db: &DatabaseConnection, name: &str) -> Result<Self, Error> {
+        Self::take(db, name, LockWait::AsSet).await?.ok_or_else(|| lost(name))
+    }
+
+    /// Begins a transaction if the lock is free; `None` if somebody else holds it.
+    ///
+    /// # Errors
+    ///
+    /// As [`begin`](Self::begin).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`begin`](Self::begin).
+    pub async fn try_begin(db: &DatabaseConnection, name: &str) -> Result<Option<Self>, Error> {
+        Self::take(db, name, LockWait::NoWait).await
+    }
+
+    /// Begins a transaction if it gets the lock within `limit`; `None` if somebody else holds it for longer. Milliseconds count
+    /// on PostgreSQL, whole seconds, rounded up, on MySQL and MariaDB. Zero is [`try_begin`](Self::try_begin).
+    ///
+    /// # Errors
+    ///
+    /// As [`begin`](Self::begin).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`begin`](Self::begin).
+    pub async fn begin_within(db: &DatabaseConnection, name: &str, limit: Duration) -> Result<Option<Self>, Error> {
+        Self::take(db, name, LockWait::at_most(limit)).await
+    }
+
+    async fn take(db: &DatabaseConnection, name: &str, wait: LockWait) -> Result<Option<Self>, Error> {
+        let capabilities = capabilities(db.get_database_backend());
+        let Some(advisory) = capabilities.advisory else {
+            return Err(Unsupported::new(capabilities.name, "a named lock").into());
+        };
+        let session = advisory
+            .outlives_transaction
+            .then(|| session_of_its_own(db))
+            .transpose()?;
+        let txn = session.as_ref().unwrap_or(db).begin().await?;
+        let taken = waiting(&txn, wait, txn.query_one_raw((advisory.take)(name, wait))).await;
+        let has_lock = match taken {
+            Ok(Some(row)) => row.try_get_by_index::<Option<i64>>(0)? == Some(1),
+            Ok(None) => false,
+            Err((err, attempt)) => {
+                let err = failure(&txn, name, Operation::Lock, err, &attempt).await;
+                return if err.is_lock_unavailable() { Ok(None) } else { Err(err) };
+            }
+        };
+        let txn = Self { txn, session };
+        if has_lock {
+            return Ok(Some(txn));
+        }
+        txn.rollback().await?;
+        Ok(None)
+    }
+
+    /// Commits, then gives up the lock: the next holder sees what was written.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`] from the commit. The lock is given up all the same.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves the transaction committed or rolled back, and the lock free.
+    pub async fn commit(self) -> Result<(), Error> {
+        let outcome = self.txn.commit().await;
+        close(self.session, outcome).await
+    }
+
+    /// Rolls back, then gives up the lock. Dropping the transaction does the same, a little later.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`] from the rollback. The lock is given up all the same.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves the transaction rolled back and the lock free.
+    pub async fn rollback(self) -> Result<(), Error> {
+        let outcome = self.txn.rollback().await;
+        close(self.session, outcome).await
+    }
+}
+
+/// Ends the session that holds the lock, after its transaction, whose error is the one that counts.
+async fn close(session: Option<DatabaseConnection>, outcome: Result<(), DbErr>) -> Result<(), Error> {
+    if let Some(session) = session {
+        let closed = session.close().await;
+        outcome?;
+        return Ok(closed?);
+    }
+    Ok(outcome?)
+}
+
+/// The server said that it would wait, and then that it has no lock.
+fn lost(name: &str) -> Error {
+    DbErr::Custom(format!("the named lock `{name}` was not granted")).into()
+}
+
+impl Deref for AdvisoryTransaction {
+    type Target = DatabaseTransaction;
+
+    fn deref(&self) -> &DatabaseTransaction {
+        &self.txn
+    }
+}
+
+impl fmt::Debug for AdvisoryTransaction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AdvisoryTransaction").finish_non_exhaustive()
+    }
+}

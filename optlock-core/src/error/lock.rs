@@ -1,0 +1,214 @@
+//! Row locks and named locks that were not granted, or could not be asked for.
+
+use std::fmt;
+
+use sea_orm::DbErr;
+
+use super::Operation;
+use crate::backend::Fault;
+use crate::transaction::TransactionState;
+use crate::value::RowKey;
+
+/// A lock that was not granted, or a write that met somebody else's.
+///
+/// [`fault`](Self::fault) is one of four, whichever database it is and whatever its own code for it is:
+///
+/// | | |
+/// | --- | --- |
+/// | [`Fault::LockNotAvailable`] | somebody else holds the row, and the lock was not to wait (`nowait`) |
+/// | [`Fault::LockTimeout`] | somebody else held the row for longer than the lock was to wait |
+/// | [`Fault::Deadlock`] | this transaction and another one waited for each other, and this one was chosen to fail |
+/// | [`Fault::Serialization`] | the row has changed since this transaction's snapshot |
+///
+/// [`transaction`](Self::transaction) says what is left of the transaction. The database's own error is the `source()`.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{}", .facts)]
+pub struct LockError {
+    facts: Box<Facts>,
+    source: Box<DbErr>,
+}
+
+#[derive(Clone, Debug)]
+struct Facts {
+    target: Box<str>,
+    operation: Operation,
+    fault: Fault,
+    transaction: TransactionState,
+}
+
+impl fmt::Display for Facts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            target,
+            operation,
+            fault,
+            transaction,
+        } = self;
+        let what = match fault {
+            Fault::LockNotAvailable => "somebody else holds the lock",
+            Fault::LockTimeout => "somebody else held the lock for too long",
+            Fault::Deadlock => "a deadlock was broken",
+            Fault::Serialization => "it has changed since the transaction's snapshot",
+            _ => "the lock was not granted",
+        };
+        write!(f, "{operation} of {target} failed: {what}; {transaction}")
+    }
+}
+
+impl LockError {
+    pub(crate) fn new(
+        target: impl Into<Box<str>>,
+        operation: Operation,
+        fault: Fault,
+        transaction: TransactionState,
+        source: DbErr,
+    ) -> Self {
+        Self {
+            facts: Box::new(Facts {
+                target: target.into(),
+                operation,
+                fault,
+                transaction,
+            }),
+            source: Box::new(source),
+        }
+    }
+
+    /// The table whose row was to be locked or written, or the name of a named lock.
+    pub fn target(&self) -> &str {
+        &self.facts.target
+    }
+
+    /// What was tried: [`Operation::Lock`], or a write to a locked row that met somebody else's lock.
+    pub fn operation(&self) -> Operation {
+        self.facts.operation
+    }
+
+    /// Why it failed: one of the four above.
+    pub fn fault(&self) -> Fault {
+        self.facts.fault
+    }
+
+    /// What is left of the transaction.
+    pub fn transaction(&self) -> TransactionState {
+        self.facts.transaction
+    }
+
+    pub(crate) fn into_db_err(self) -> DbErr {
+        *self.source
+    }
+}
+
+/// A query whose rows cannot be locked. Refused before any SQL.
+///
+/// What a query with `DISTINCT`, `GROUP BY`, an aggregate or a `UNION` returns are no rows of a table. PostgreSQL refuses to lock
+/// them; MariaDB and MySQL accept some of them, and lock what they happen to read. Lock the rows by key, and
+/// compute in a second query. [`lock_in_order`](crate::lock_in_order) cannot have one table twice: give it the keys of both in one.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("a locking read of {table} cannot have {clause}")]
+pub struct NotLockable {
+    table: &'static str,
+    clause: &'static str,
+}
+
+impl NotLockable {
+    pub(crate) fn new(table: &'static str, clause: &'static str) -> Self {
+        Self { table, clause }
+    }
+
+    /// The table that the query selects from.
+    pub fn table(&self) -> &str {
+        self.table
+    }
+
+    /// What the query has that rules a lock out.
+    pub fn clause(&self) -> &str {
+        self.clause
+    }
+}
+
+/// Not all the rows that were to be locked are there. Those that are there are locked.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{} of {} rows of {table} are there, without {}", .found, .wanted, names(.missing))]
+pub struct MissingRows {
+    table: &'static str,
+    wanted: usize,
+    found: usize,
+    missing: Box<[RowKey]>,
+}
+
+impl MissingRows {
+    pub(crate) fn new(table: &'static str, wanted: usize, found: usize, missing: Vec<RowKey>) -> Self {
+        Self {
+            table,
+            wanted,
+            found,
+            missing: missing.into(),
+        }
+    }
+
+    /// The table of the rows.
+    pub fn table(&self) -> &str {
+        self.table
+    }
+
+    /// How many rows the caller wanted.
+    pub fn wanted(&self) -> usize {
+        self.wanted
+    }
+
+    /// How many there are.
+    pub fn found(&self) -> usize {
+        self.found
+    }
+
+    /// The keys of the rows that are not there, in the caller's order. None if it was only that one key was named twice.
+    pub fn missing(&self) -> &[RowKey] {
+        &self.missing
+    }
+}
+
+fn names(keys: &[RowKey]) -> String {
+    if keys.is_empty() {
+        return "any key that is missing: some key was named twice".to_owned();
+    }
+    keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_says_what_happened_and_what_is_left() {
+        let err = LockError::new(
+            "account",
+            Operation::Lock,
+            Fault::LockTimeout,
+            TransactionState::Usable,
+            DbErr::RecordNotInserted,
+        );
+        assert_eq!(
+            err.to_string(),
+            "lock of account failed: somebody else held the lock for too long; the transaction can go on"
+        );
+        let err = LockError::new(
+            "account",
+            Operation::Update,
+            Fault::Deadlock,
+            TransactionState::RolledBack,
+            DbErr::RecordNotInserted,
+        );
+        assert_eq!(
+            err.to_string(),
+            "update of account failed: a deadlock was broken; the server has rolled back the whole transaction"
+        );
+    }
+
+    #[test]
+    fn missing_rows_are_named() {
+        let keys = vec![RowKey::new([9_i32.into()]), RowKey::new([4_i32.into()])];
+        let err = MissingRows::new("account", 3, 1, keys);
+        assert_eq!(err.to_string(), "1 of 3 rows of account are there, without 9, 4");
+    }
+}

@@ -1,0 +1,69 @@
+//! The order of keys that is the same here as on every server.
+
+use std::cmp::Ordering;
+
+use sea_orm::Value;
+use sea_orm::sea_query::ValueTuple;
+
+/// Sorts keys. False, with the keys in any order, if some are of a type that servers sort in their own way, as they do text.
+pub(super) fn sort(keys: &mut [ValueTuple]) -> bool {
+    let mut is_known = true;
+    keys.sort_by(|a, b| {
+        compare(a, b).unwrap_or_else(|| {
+            is_known = false;
+            Ordering::Equal
+        })
+    });
+    is_known
+}
+
+fn compare(a: &ValueTuple, b: &ValueTuple) -> Option<Ordering> {
+    for (a, b) in a.clone().into_iter().zip(b.clone()) {
+        match rank(&a)?.partial_cmp(&rank(&b)?)? {
+            Ordering::Equal => {}
+            unequal => return Some(unequal),
+        }
+    }
+    Some(Ordering::Equal)
+}
+
+/// What a value is sorted by.
+#[derive(PartialEq, PartialOrd)]
+enum Rank<'a> {
+    Number(i128),
+    Bytes(&'a [u8]),
+}
+
+fn rank(value: &Value) -> Option<Rank<'_>> {
+    let number = match value {
+        Value::TinyInt(value) => i128::from((*value)?),
+        Value::SmallInt(value) => i128::from((*value)?),
+        Value::Int(value) => i128::from((*value)?),
+        Value::BigInt(value) => i128::from((*value)?),
+        Value::TinyUnsigned(value) => i128::from((*value)?),
+        Value::SmallUnsigned(value) => i128::from((*value)?),
+        Value::Unsigned(value) => i128::from((*value)?),
+        Value::BigUnsigned(value) => i128::from((*value)?),
+        Value::Bytes(bytes) => return bytes.as_deref().map(Rank::Bytes),
+        _ => return None,
+    };
+    Some(Rank::Number(number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_bytes_are_sorted_column_by_column() {
+        let key = |a: i32, b: &[u8]| ValueTuple::Two(a.into(), b.to_vec().into());
+        let mut keys = [key(2, b"a"), key(-1, b"b"), key(-1, b"a")];
+        assert!(sort(&mut keys));
+        assert_eq!(keys, [key(-1, b"a"), key(-1, b"b"), key(2, b"a")]);
+    }
+
+    #[test]
+    fn text_is_the_servers_to_sort() {
+        assert!(!sort(&mut [ValueTuple::One("b".into()), ValueTuple::One("a".into())]));
+    }
+}

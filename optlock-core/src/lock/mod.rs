@@ -1,0 +1,16 @@
+//! Row locks: the queries that take them, and the rows that are locked.
+
+mod in_order;
+mod key_order;
+mod locked;
+mod refresh;
+mod rows;
+mod select;
+mod source;
+
+pub use in_order::{LockTables, lock_in_order};
+pub use locked::Locked;
+pub use refresh::LockModel;
+pub use rows::{LockKeys, LockRows, LockedRows};
+pub use select::{LockExt, LockSelect, SayWait, WaitSaid, WaitUnsaid};
+pub use source::{LockSource, OfFirst};

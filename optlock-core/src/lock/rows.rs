@@ -1,0 +1,287 @@
+//! Many rows, locked in one order.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::future::Future;
+
+use sea_orm::sea_query::{Expr, ExprTrait, IntoValueTuple, Order, SelectStatement, SimpleExpr, ValueTuple};
+use sea_orm::{
+    ColumnTrait, DatabaseTransaction, DbBackend, EntityTrait, FromQueryResult, IntoSimpleExpr, Iterable, ModelTrait,
+    PrimaryKeyToColumn, PrimaryKeyTrait, QueryTrait, Select,
+};
+
+use super::key_order;
+use super::locked::Locked;
+use super::select::{LockExt, LockSelect};
+use crate::backend::{LockRequest, LockUnit, capabilities};
+use crate::entity::table;
+use crate::error::{Error, MissingRows, Unsupported};
+use crate::locking_read::rows;
+use crate::transaction::OpenTransaction;
+use crate::value::RowKey;
+
+type Key<E> = <<E as EntityTrait>::PrimaryKey as PrimaryKeyTrait>::ValueType;
+
+/// Locks on many rows of an entity by their keys, in an order that is the same for everybody.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc_fixture.rs")); }
+/// # use fixture::product;
+/// use optlock::prelude::*;
+/// use sea_orm::TransactionTrait;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (db, tea) = fixture::shop().await?;
+/// # product::ActiveModel { id: Set(3), name: Set("mug".to_owned()), stock: Set(1), version: NotSet }.insert(&db).await?;
+/// let txn = db.begin().await?;
+/// let [tea, mug] = product::Entity::lock_all(&txn, [7, 3]).await?.into_array()?;
+/// assert_eq!((tea.name.as_str(), mug.name.as_str()), ("tea", "mug"));
+///
+/// let err = product::Entity::lock_all(&txn, [7, 8, 9]).await?.into_vec().unwrap_err();
+/// assert_eq!(err.to_string(), "1 of 3 rows of product are there, without 8, 9");
+/// txn.commit().await?;
+/// # Ok(())
+/// # }
+/// ```
+pub trait LockRows: EntityTrait {
+    /// Locks the rows with these keys `FOR UPDATE`, in the order of the key, so that two callers who want the same rows in
+    /// different orders never meet in a deadlock. A key that is named twice counts once. No keys, no SQL.
+    ///
+    /// Another strength, or a bound on the wait: `Entity::find().for_share().wait(limit).all_by_key(txn, keys)`.
+    ///
+    /// # Errors
+    ///
+    /// As [`LockSelect::all_by_key`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`LockSelect::one`].
+    fn lock_all<T, I>(txn: &T, keys: I) -> impl Future<Output = Result<LockedRows<'_, Self::Model, T>, Error>> + Send
+    where
+        T: OpenTransaction,
+        I: IntoIterator<Item: Into<Key<Self>>>,
+    {
+        lock_keys(Self::find().for_update(), txn, LockKeys::new(keys))
+    }
+
+    /// The keys of rows that [`lock_in_order`](super::lock_in_order) is to lock together with rows of other entities.
+    fn keys<I>(keys: I) -> LockKeys<Self>
+    where
+        I: IntoIterator<Item: Into<Key<Self>>>,
+    {
+        LockKeys::new(keys)
+    }
+}
+
+impl<E: EntityTrait> LockRows for E {}
+
+impl<E: EntityTrait, W> LockSelect<Select<E>, W> {
+    /// Locks the rows with these keys that the select matches, in the order of the key: [`LockRows::lock_all`] with a
+    /// strength, a wait and filters. The select's own order and limit do not count. After `skip_locked`, a row that
+    /// somebody else holds is among the missing ones.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotLockable`] before any SQL; [`Error::Unsupported`] if there are more keys than parameters of a statement
+    /// (65,535 columns of keys), and they are not integers or bytes, whose order is the same here and on the server, or, on MySQL and
+    /// MariaDB, are composite; [`Error::Lock`]; [`Error::Database`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`one`](Self::one).
+    pub fn all_by_key<T, I>(
+        self,
+        txn: &T,
+        keys: I,
+    ) -> impl Future<Output = Result<LockedRows<'_, E::Model, T>, Error>> + Send
+    where
+        T: OpenTransaction,
+        I: IntoIterator<Item: Into<Key<E>>>,
+        W: Send,
+    {
+        lock_keys(self, txn, LockKeys::new(keys))
+    }
+}
+
+/// The keys of rows that are to be locked, made by [`LockRows::keys`].
+#[derive(Clone, Debug)]
+#[must_use = "keys lock nothing until they are given to `lock_in_order`"]
+pub struct LockKeys<E: EntityTrait> {
+    /// In the caller's order, each once.
+    pub(super) keys: Vec<ValueTuple>,
+    entity: std::marker::PhantomData<E>,
+}
+
+impl<E: EntityTrait> LockKeys<E> {
+    fn new<I>(keys: I) -> Self
+    where
+        I: IntoIterator<Item: Into<Key<E>>>,
+    {
+        let mut seen = HashSet::new();
+        let keys = keys.into_iter().map(|key| key.into().into_value_tuple());
+        Self {
+            keys: keys.filter(|key| seen.insert(key.clone())).collect(),
+            entity: std::marker::PhantomData,
+        }
+    }
+}
+
+/// Rows that were locked by their keys, and the keys that have no row.
+///
+/// There are three ways on, none of which leaves a missing row unnoticed: [`into_vec`](Self::into_vec),
+/// [`into_array`](Self::into_array) and [`into_parts`](Self::into_parts).
+#[must_use = "some rows may be missing"]
+pub struct LockedRows<'t, M: ModelTrait, T = DatabaseTransaction> {
+    rows: Vec<Locked<'t, M, T>>,
+    missing: Vec<RowKey>,
+}
+
+impl<'t, M: ModelTrait, T: OpenTransaction> LockedRows<'t, M, T> {
+    /// All rows, in the caller's order.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MissingRows`], which names the keys that have no row.
+    pub fn into_vec(self) -> Result<Vec<Locked<'t, M, T>>, Error> {
+        if self.missing.is_empty() {
+            return Ok(self.rows);
+        }
+        let wanted = self.rows.len() + self.missing.len();
+        Err(self.incomplete(wanted))
+    }
+
+    /// So many rows, in the caller's order.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MissingRows`] if there are fewer or more, because some are missing or a key was named twice.
+    pub fn into_array<const N: usize>(self) -> Result<[Locked<'t, M, T>; N], Error> {
+        let Self { rows, missing } = self;
+        rows.try_into().map_err(|rows| Self { rows, missing }.incomplete(N))
+    }
+
+    /// The rows that are there, and the keys that have none, both in the caller's order.
+    pub fn into_parts(self) -> (Vec<Locked<'t, M, T>>, Vec<RowKey>) {
+        (self.rows, self.missing)
+    }
+
+    fn incomplete(self, wanted: usize) -> Error {
+        MissingRows::new(table::<M::Entity>(), wanted, self.rows.len(), self.missing).into()
+    }
+}
+
+impl<M: ModelTrait, T> Default for LockedRows<'_, M, T> {
+    fn default() -> Self {
+        Self {
+            rows: Vec::new(),
+            missing: Vec::new(),
+        }
+    }
+}
+
+impl<M: ModelTrait, T> fmt::Debug for LockedRows<'_, M, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LockedRows")
+            .field("rows", &self.rows)
+            .field("missing", &self.missing)
+            .finish()
+    }
+}
+
+/// Locks rows by key. Each statement locks in the order of the key, and so do the statements among themselves.
+pub(super) async fn lock_keys<E, T, W>(
+    select: LockSelect<Select<E>, W>,
+    txn: &T,
+    keys: LockKeys<E>,
+) -> Result<LockedRows<'_, E::Model, T>, Error>
+where
+    E: EntityTrait,
+    T: OpenTransaction,
+{
+    let request = select.request();
+    let mut query = select.into_source().into_query();
+    query.clear_order_by().reset_limit().reset_offset();
+    let read = KeyedRead::<E, T> {
+        txn,
+        query,
+        request,
+        columns: E::PrimaryKey::iter().map(PrimaryKeyToColumn::into_column).collect(),
+    };
+    let mut found = HashMap::new();
+    for chunk in chunks::<E>(txn.get_database_backend(), &keys.keys)? {
+        found.extend(read.rows(&chunk).await?);
+    }
+
+    let mut rows: Vec<Option<E::Model>> = keys.keys.iter().map(|key| found.remove(key)).collect();
+    if !found.is_empty() {
+        // The server takes some key for another one, as a collation without case does: ask whose row it is.
+        let unclear = keys.keys.iter().zip(&mut rows).filter(|(_, row)| row.is_none());
+        for (key, row) in unclear {
+            let same = read.rows(std::slice::from_ref(key)).await?;
+            *row = same.into_keys().find_map(|key| found.remove(&key));
+        }
+    }
+    let mut locked = LockedRows::default();
+    for (key, row) in keys.keys.into_iter().zip(rows) {
+        match row {
+            Some(model) => locked.rows.push(Locked::new(model, txn)),
+            None => locked.missing.push(RowKey::new(key)),
+        }
+    }
+    Ok(locked)
+}
+
+struct KeyedRead<'t, E: EntityTrait, T> {
+    txn: &'t T,
+    query: SelectStatement,
+    request: LockRequest,
+    columns: Vec<E::Column>,
+}
+
+impl<E: EntityTrait, T: OpenTransaction> KeyedRead<'_, E, T> {
+    /// The rows with these keys, in one statement.
+    async fn rows(&self, keys: &[ValueTuple]) -> Result<HashMap<ValueTuple, E::Model>, Error> {
+        let mut query = self.query.clone();
+        query.and_where(among(&self.columns, keys));
+        for column in &self.columns {
+            query.order_by_expr(column.into_simple_expr(), Order::Asc);
+        }
+        (capabilities(self.txn.get_database_backend()).locking.in_key_order)(&mut query);
+        let rows = rows::<E, T>(self.txn, query, &self.request).await?;
+        let models = rows.iter().map(|row| {
+            let model = E::Model::from_query_result(row, "")?;
+            Ok((model.get_primary_key_value(), model))
+        });
+        models.collect()
+    }
+}
+
+/// `key IN (…)`, or `(first, second) IN ((…), …)`, with values cast as SeaORM casts them.
+fn among<C: ColumnTrait>(columns: &[C], keys: &[ValueTuple]) -> SimpleExpr {
+    let values = |key: &ValueTuple| -> Vec<SimpleExpr> {
+        let values = columns.iter().zip(key.clone());
+        values.map(|(column, value)| column.save_as(Expr::val(value))).collect()
+    };
+    if let [column] = columns {
+        return column.into_simple_expr().is_in(keys.iter().flat_map(values));
+    }
+    Expr::tuple(columns.iter().map(|column| column.into_simple_expr()))
+        .is_in(keys.iter().map(|key| SimpleExpr::from(Expr::tuple(values(key)))))
+}
+
+/// The keys in pieces that a statement has parameters for, in an order that is everybody's.
+fn chunks<E: EntityTrait>(backend: DbBackend, keys: &[ValueTuple]) -> Result<Vec<Vec<ValueTuple>>, Error> {
+    let capabilities = capabilities(backend);
+    let columns = E::PrimaryKey::iter().count();
+    let size = (capabilities.locking.max_parameters / columns.max(1)).max(1);
+    let mut sorted = keys.to_vec();
+    if keys.len() > size && capabilities.locking.unit == LockUnit::Row {
+        let is_ordered = (columns == 1 || capabilities.locking.locks_as_sorted) && key_order::sort(&mut sorted);
+        if !is_ordered {
+            let what = format!("locking more than {size} rows by keys whose order is the server's own");
+            return Err(Unsupported::new(capabilities.name, what).into());
+        }
+    }
+    Ok(sorted.chunks(size).map(<[_]>::to_vec).collect())
+}

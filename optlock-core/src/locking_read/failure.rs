@@ -1,0 +1,58 @@
+//! What an error means that a statement met which takes a lock or needs one.
+
+use sea_orm::{DbErr, Statement};
+
+use crate::backend::{Attempt, Fault, capabilities, fault};
+use crate::error::{Error, LockError, Operation};
+use crate::transaction::{OpenTransaction, TransactionState};
+
+/// The error of a statement inside a transaction that failed. After an error that has ended the whole transaction on
+/// the server, the session is made to refuse what would otherwise be committed statement by statement.
+pub(crate) async fn failure<T: OpenTransaction>(
+    txn: &T,
+    target: &str,
+    operation: Operation,
+    err: DbErr,
+    attempt: &Attempt,
+) -> Error {
+    let locking = capabilities(txn.get_database_backend()).locking;
+    let Some(fault) = (locking.lock_fault)(fault(&err), attempt) else {
+        return err.into();
+    };
+    let state = settle(txn, fault).await;
+    LockError::new(target, operation, fault, state, err).into()
+}
+
+/// What a fault has left of a transaction, which is sealed if that is nothing.
+pub(crate) async fn settle<T: OpenTransaction>(txn: &T, fault: Fault) -> TransactionState {
+    let locking = capabilities(txn.get_database_backend()).locking;
+    let mut state = (locking.aftermath)(fault);
+    if fault == Fault::LockTimeout
+        && let Some(question) = locking.timeout_rolls_back
+        && is_yes(txn, question).await
+    {
+        state = TransactionState::RolledBack;
+    }
+    if state == TransactionState::RolledBack {
+        seal(txn, locking.seal).await;
+    }
+    state
+}
+
+/// Asked on the failing path only. A question that fails leaves the first error as it is.
+async fn is_yes<T: OpenTransaction>(txn: &T, question: &str) -> bool {
+    let statement = Statement::from_string(txn.get_database_backend(), question);
+    let Ok(Some(row)) = txn.query_one_raw(statement).await else {
+        return false;
+    };
+    row.try_get_by_index::<i64>(0).is_ok_and(|answer| answer != 0)
+}
+
+/// If a statement of these fails, the connection does, and refuses what follows by itself.
+async fn seal<T: OpenTransaction>(txn: &T, statements: &[&str]) {
+    for statement in statements {
+        if txn.execute_unprepared(statement).await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! A read that locks what it returns.
+
+mod failure;
+mod shape;
+mod wait;
+
+use sea_orm::sea_query::SelectStatement;
+use sea_orm::{DbBackend, EntityTrait, QueryResult, Statement};
+
+use crate::backend::{LockRequest, LockUnit, capabilities};
+use crate::entity::table;
+use crate::error::{Error, NotLockable, Operation, Unsupported};
+use crate::lock_mode::LockWait;
+use crate::transaction::OpenTransaction;
+use crate::write_lock::write_to_no_row;
+
+pub(crate) use failure::{failure, settle};
+pub(crate) use wait::waiting;
+
+/// The statement of a locking read that selects from the table of `E`.
+pub(crate) fn statement<E: EntityTrait>(
+    backend: DbBackend,
+    query: SelectStatement,
+    request: &LockRequest,
+) -> Result<Statement, Error> {
+    let capabilities = capabilities(backend);
+    let unsupported = |what: String| Unsupported::new(capabilities.name, what);
+    let plain = backend.build(&query).sql;
+    if let Some(clause) = shape::obstacle(&plain) {
+        return Err(NotLockable::new(table::<E>(), clause).into());
+    }
+    if request.of.is_none() && !capabilities.locking.locks_outer_joins && shape::has_outer_join(&plain) {
+        let what = format!(
+            "{} of rows that an outer join may leave out; say `of` which table to lock",
+            request.strength
+        );
+        return Err(unsupported(what).into());
+    }
+    (capabilities.locking.read)(query, request).map_err(|what| unsupported(what).into())
+}
+
+/// The rows of a locking read that selects from the table of `E`.
+pub(crate) async fn rows<E, T>(
+    txn: &T,
+    query: SelectStatement,
+    request: &LockRequest,
+) -> Result<Vec<QueryResult>, Error>
+where
+    E: EntityTrait,
+    T: OpenTransaction,
+{
+    let backend = txn.get_database_backend();
+    let statement = statement::<E>(backend, query, request)?;
+    let outcome = match capabilities(backend).locking.unit {
+        LockUnit::Row => waiting(txn, request.wait, txn.query_all_raw(statement)).await,
+        LockUnit::Database => {
+            let locked = waiting(txn, request.wait, async { txn.execute(&write_to_no_row::<E>()).await }).await;
+            match locked {
+                // Nobody else can hold a row now, so there is nothing left to wait for.
+                Ok(_) => waiting(txn, LockWait::AsSet, txn.query_all_raw(statement)).await,
+                Err(failed) => Err(failed),
+            }
+        }
+    };
+    match outcome {
+        Ok(rows) => Ok(rows),
+        Err((err, attempt)) => Err(failure(txn, table::<E>(), Operation::Lock, err, &attempt).await),
+    }
+}

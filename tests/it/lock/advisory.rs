@@ -1,0 +1,169 @@
+//! Named locks.
+
+use std::time::{Duration, Instant};
+
+use optlock::prelude::*;
+use optlock::{AdvisoryTransaction, Error};
+
+use crate::case::{Outcome, cases};
+use crate::context::Context;
+use crate::entity::item::{self, load, stored};
+use crate::wait::until_waiting_for_name;
+
+cases![
+    a_name_is_held_by_one_at_a_time;
+    SERVERS:
+    a_name_is_free_after_commit_rollback_and_drop,
+    who_waits_sees_what_the_holder_committed,
+    a_wait_for_a_name_is_bounded,
+    names_are_any_text_and_case_counts,
+    rows_are_locked_and_written_in_it,
+    a_holder_that_is_dropped_at_a_statement_frees_the_name,
+    a_waiter_that_is_dropped_leaves_the_queue;
+];
+
+async fn a_name_is_held_by_one_at_a_time(context: Context) -> Outcome {
+    let name = context.name.as_str();
+    let first = AdvisoryTransaction::try_begin(&context.db, name).await;
+    if !context.backend.expected().has_row_locks {
+        assert!(matches!(first, Err(Error::Unsupported(_))), "{first:?}");
+        return Ok(());
+    }
+    let first = first?.ok_or("the name is free")?;
+    assert!(AdvisoryTransaction::try_begin(&context.other, name).await?.is_none());
+    assert!(
+        AdvisoryTransaction::try_begin(&context.other, &format!("{name}'"))
+            .await?
+            .is_some()
+    );
+    first.commit().await?;
+    assert!(AdvisoryTransaction::try_begin(&context.other, name).await?.is_some());
+    Ok(())
+}
+
+async fn a_name_is_free_after_commit_rollback_and_drop(context: Context) -> Outcome {
+    let name = context.name.as_str();
+    let db = context.connect(1).await?;
+    for round in 0..3 {
+        let held = AdvisoryTransaction::begin(&db, name).await?;
+        assert!(AdvisoryTransaction::try_begin(&context.other, name).await?.is_none());
+        match round {
+            0 => held.commit().await?,
+            1 => held.rollback().await?,
+            _ => drop(held),
+        }
+        // A drop is noticed by the server a little later.
+        let next = AdvisoryTransaction::begin_within(&context.other, name, Duration::from_secs(10)).await?;
+        assert!(next.is_some(), "round {round}");
+    }
+    Ok(())
+}
+
+async fn who_waits_sees_what_the_holder_committed(context: Context) -> Outcome {
+    let name = context.name.as_str();
+    item::create(&context).await?;
+    let holder = AdvisoryTransaction::begin(&context.db, name).await?;
+    let waiting = tokio::spawn({
+        let (db, name) = (context.other.clone(), name.to_owned());
+        async move {
+            let txn = AdvisoryTransaction::begin(&db, &name).await?;
+            let row = item::Entity::find_by_id(1).one(&*txn).await?;
+            txn.commit().await?;
+            Ok::<_, Error>(row.map(|row| row.qty))
+        }
+    });
+    until_waiting_for_name(&context, name).await?;
+    let row = item::Entity::find_by_id(1)
+        .for_update()
+        .one(&*holder)
+        .await?
+        .ok_or("no row")?;
+    row.update(|row| row.qty = 42).await?;
+    holder.commit().await?;
+    assert_eq!(waiting.await??, Some(42));
+    Ok(())
+}
+
+async fn a_wait_for_a_name_is_bounded(context: Context) -> Outcome {
+    let name = context.name.as_str();
+    let _holder = AdvisoryTransaction::begin(&context.db, name).await?;
+    let started = Instant::now();
+    let limit = Duration::from_millis(50);
+    assert!(
+        AdvisoryTransaction::begin_within(&context.other, name, limit)
+            .await?
+            .is_none()
+    );
+    assert!(started.elapsed() >= limit);
+    Ok(())
+}
+
+async fn names_are_any_text_and_case_counts(context: Context) -> Outcome {
+    let name = context.name.as_str();
+    let long = "x".repeat(500);
+    let db = context.connect(8).await?;
+    let mut held = Vec::new();
+    for end in ["", "a", "A", "a ", "it's \"`", "\u{e4}", long.as_str()] {
+        let name = format!("{name}{end}");
+        let txn = AdvisoryTransaction::try_begin(&db, &name).await?;
+        held.push(txn.ok_or_else(|| format!("`{name}` is taken for another name"))?);
+        assert!(AdvisoryTransaction::try_begin(&db, &name).await?.is_none());
+    }
+    Ok(())
+}
+
+async fn rows_are_locked_and_written_in_it(context: Context) -> Outcome {
+    let name = context.name.as_str();
+    item::create(&context).await?;
+    let txn = AdvisoryTransaction::begin(&context.db, name).await?;
+    let row = item::Entity::find_by_id(1)
+        .for_update()
+        .one(&*txn)
+        .await?
+        .ok_or("no row")?;
+    row.update(|row| row.qty += 1).await?;
+    load(&context, 2).await?.touch(&*txn).await?;
+    txn.commit().await?;
+    assert_eq!(stored(&context, 1).await?, ("a".to_owned(), 11, 2));
+    Ok(())
+}
+
+/// In the middle of a statement: no lock goes back into a pool.
+async fn a_holder_that_is_dropped_at_a_statement_frees_the_name(context: Context) -> Outcome {
+    let name = context.name.as_str();
+    item::create(&context).await?;
+    let db = context.connect(1).await?;
+    let rival = super::begin(&context.other).await?;
+    let _held = item::Entity::find_by_id(1).for_update().one(&rival).await?;
+    let holder = tokio::spawn({
+        let (db, name) = (db.clone(), name.to_owned());
+        async move {
+            let txn = AdvisoryTransaction::begin(&db, &name).await?;
+            item::Entity::find_by_id(1).for_update().one(&*txn).await.map(drop)
+        }
+    });
+    crate::wait::until_blocked(&context).await?;
+    holder.abort();
+    assert!(holder.await.unwrap_err().is_cancelled());
+    rival.rollback().await?;
+    let next = AdvisoryTransaction::begin_within(&db, name, Duration::from_secs(10)).await?;
+    assert!(next.is_some());
+    Ok(())
+}
+
+async fn a_waiter_that_is_dropped_leaves_the_queue(context: Context) -> Outcome {
+    let name = context.name.as_str();
+    let holder = AdvisoryTransaction::begin(&context.db, name).await?;
+    let db = context.connect(1).await?;
+    let waiting = tokio::spawn({
+        let (db, name) = (db.clone(), name.to_owned());
+        async move { AdvisoryTransaction::begin(&db, &name).await.map(drop) }
+    });
+    until_waiting_for_name(&context, name).await?;
+    waiting.abort();
+    assert!(waiting.await.unwrap_err().is_cancelled());
+    holder.commit().await?;
+    let next = AdvisoryTransaction::begin_within(&db, name, Duration::from_secs(10)).await?;
+    assert!(next.is_some());
+    Ok(())
+}

@@ -1,0 +1,88 @@
+//! Locks on the rows of two entities.
+
+use optlock::Error;
+use optlock::prelude::*;
+use sea_orm::{JoinType, QueryOrder, QuerySelect};
+
+use super::{begin, is_locked};
+use crate::case::{Outcome, cases};
+use crate::context::Context;
+use crate::entity::{account, item};
+
+cases![
+    rows_of_both_entities_are_locked_and_typed,
+    an_outer_join_is_locked_where_the_server_can,
+    a_lock_is_narrowed_to_the_first_entity_where_the_server_can,
+    a_join_that_selects_one_entity_locks_it;
+];
+
+async fn rows_of_both_entities_are_locked_and_typed(context: Context) -> Outcome {
+    item::create(&context).await?;
+    account::create(&context).await?;
+    let txn = begin(&context.db).await?;
+    let both = account::Entity::find_by_id(1).find_both_related(item::Entity);
+    let (account, item) = both.for_update().one(&txn).await?.ok_or("no row")?;
+    assert_eq!((account.id, item.id), (1, 1));
+    if context.backend.expected().has_row_locks {
+        assert!(is_locked(&context, 1).await?);
+    }
+    assert_eq!(item.update(|item| item.qty -= 1).await?.version, 2);
+    txn.commit().await?;
+    Ok(())
+}
+
+async fn an_outer_join_is_locked_where_the_server_can(context: Context) -> Outcome {
+    item::create(&context).await?;
+    account::create(&context).await?;
+    let txn = begin(&context.db).await?;
+    context.take_statements();
+    let left = account::Entity::find()
+        .find_also_related(item::Entity)
+        .order_by_asc(account::Column::Id);
+    let read = left.for_update().all(&txn).await;
+    if context.backend == crate::backend::Backend::Postgres {
+        let Err(Error::Unsupported(err)) = read else {
+            panic!("PostgreSQL cannot: {read:?}");
+        };
+        assert!(err.to_string().contains("outer join"), "{err}");
+        assert_eq!(context.take_statements(), <Vec<String>>::new());
+        return Ok(());
+    }
+    let rows = read?;
+    let ids: Vec<_> = rows
+        .iter()
+        .map(|(account, item)| (account.id, item.as_ref().map(|item| item.id)))
+        .collect();
+    assert_eq!(ids, [(1, Some(1)), (2, Some(2)), (3, None), (4, None)]);
+    Ok(())
+}
+
+async fn a_lock_is_narrowed_to_the_first_entity_where_the_server_can(context: Context) -> Outcome {
+    item::create(&context).await?;
+    account::create(&context).await?;
+    let txn = begin(&context.db).await?;
+    let left = account::Entity::find_by_id(1).find_also_related(item::Entity);
+    let read = left.for_update().of(account::Entity).one(&txn).await;
+    if !context.backend.expected().locks_one_table_of_several {
+        assert!(matches!(read, Err(Error::Unsupported(_))), "{read:?}");
+        return Ok(());
+    }
+    let (account, item): (optlock::Locked<'_, account::Model>, Option<item::Model>) = read?.ok_or("no row")?;
+    assert_eq!((account.id, item.map(|item| item.id)), (1, Some(1)));
+    if context.backend.expected().has_row_locks {
+        assert!(!is_locked(&context, 1).await?, "the item is not locked");
+    }
+    Ok(())
+}
+
+async fn a_join_that_selects_one_entity_locks_it(context: Context) -> Outcome {
+    item::create(&context).await?;
+    account::create(&context).await?;
+    let txn = begin(&context.db).await?;
+    let joined = account::Entity::find()
+        .join(JoinType::InnerJoin, account::Relation::Item.def())
+        .filter(item::Column::Name.eq("b"));
+    let rows = joined.for_update().all(&txn).await?;
+    assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), [2]);
+    Ok(())
+}
