@@ -1,7 +1,8 @@
 //! Concurrent writes made safe in SeaORM 2 applications.
 //!
 //! One derive and one attribute make an entity *versioned*: every update and delete of a loaded row is checked against
-//! the version it was read at, and a lost update becomes a typed [`Conflict`].
+//! the version it was read at, and a lost update becomes a typed [`Conflict`]. Where waiting beats retrying, row locks
+//! are one method away, and live in a transaction by type.
 //!
 //! ```
 //! use optlock::prelude::*;
@@ -50,6 +51,8 @@
 //! - [`Versioned`](derive@Versioned), the derive: its attributes, its methods and the opt-outs.
 //! - [`VersionType`]: what a version may be, and how to wrap one in a type of your own.
 //! - [`Error`], with [`Conflict`] and [`Found`] for what a rival did, and [`Fault`] for what a database error means.
+//! - [`LockExt`] with [`for_update`](LockExt::for_update) and its siblings, [`Locked`] for a row that is locked, [`LockRows`] for many in one order,
+//!   [`LockModel`] for one that was read before; [`AdvisoryTransaction`] where there is no row. [Lock or version?](guide::lock_or_version)
 //! - [`UpdateOne`], [`DeleteOne`], [`UpdateMany`], [`Insert`], [`InsertMany`], [`TryInsert`]: the builders behind
 //!   `Entity::update` and its siblings.
 //!
@@ -95,6 +98,12 @@ pub mod prelude {
     pub use crate::Versioned;
     #[doc(no_inline)]
     pub use crate::{LockExt as _, LockModel as _, LockRows as _};
+}
+
+/// Pages to read.
+pub mod guide {
+    #[doc = include_str!("../docs/lock_or_version.md")]
+    pub mod lock_or_version {}
 }
 
 /// The examples of the README, compiled and run with the tests.

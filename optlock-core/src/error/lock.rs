@@ -129,42 +129,45 @@ impl NotLockable {
 
 /// Not all the rows that were to be locked are there. Those that are there are locked.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{} of {} rows of {table} are there, without {}", .found, .wanted, names(.missing))]
-pub struct MissingRows {
+#[error("{} of {} rows of {} are there, without {}", .0.found, .0.wanted, .0.table, names(&.0.missing))]
+pub struct MissingRows(Box<Shortfall>);
+
+#[derive(Clone, Debug)]
+struct Shortfall {
     table: &'static str,
     wanted: usize,
     found: usize,
-    missing: Box<[RowKey]>,
+    missing: Vec<RowKey>,
 }
 
 impl MissingRows {
     pub(crate) fn new(table: &'static str, wanted: usize, found: usize, missing: Vec<RowKey>) -> Self {
-        Self {
+        Self(Box::new(Shortfall {
             table,
             wanted,
             found,
-            missing: missing.into(),
-        }
+            missing,
+        }))
     }
 
     /// The table of the rows.
     pub fn table(&self) -> &str {
-        self.table
+        self.0.table
     }
 
     /// How many rows the caller wanted.
     pub fn wanted(&self) -> usize {
-        self.wanted
+        self.0.wanted
     }
 
     /// How many there are.
     pub fn found(&self) -> usize {
-        self.found
+        self.0.found
     }
 
     /// The keys of the rows that are not there, in the caller's order. None if it was only that one key was named twice.
     pub fn missing(&self) -> &[RowKey] {
-        &self.missing
+        &self.0.missing
     }
 }
 

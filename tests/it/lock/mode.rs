@@ -31,6 +31,7 @@ cases![
     a_key_that_an_insert_refers_to_is_kept_by_for_update_alone,
     a_statement_limit_is_no_lock_timeout;
     MARIADB:
+    a_filter_without_an_index_locks_other_rows_too,
     after_a_deadlock_nothing_is_committed_by_the_same_handle,
     locks_of_missing_rows_end_in_a_deadlock_that_a_second_try_heals,
     a_change_after_the_snapshot_seals_the_session;
@@ -349,7 +350,7 @@ async fn a_deadlock_has_one_victim_and_both_connections_go_on(context: Context) 
     Ok(())
 }
 
-/// Trap 35: a foreign key is checked with a share of the parent's key.
+/// A foreign key is checked with a share of the parent's key.
 async fn a_key_that_an_insert_refers_to_is_kept_by_for_update_alone(context: Context) -> Outcome {
     item::create(&context).await?;
     context
@@ -402,7 +403,17 @@ async fn a_statement_limit_is_no_lock_timeout(context: Context) -> Outcome {
     Ok(())
 }
 
-/// Trap 3: the server has ended the transaction, and what follows would be committed one by one.
+/// What is looked at is locked: the reason to lock by key.
+async fn a_filter_without_an_index_locks_other_rows_too(context: Context) -> Outcome {
+    item::create(&context).await?;
+    let txn = begin(&context.db).await?;
+    let by_quantity = item::Entity::find().filter(item::Column::Qty.eq(10)).for_update();
+    assert_eq!(by_quantity.all(&txn).await?.len(), 1);
+    assert!(is_locked(&context, 2).await?);
+    Ok(())
+}
+
+/// The server has ended the transaction, and what follows would be committed one by one.
 async fn after_a_deadlock_nothing_is_committed_by_the_same_handle(context: Context) -> Outcome {
     item::create(&context).await?;
     let (rival, victim) = (begin(&context.other).await?, begin(&context.db).await?);
@@ -507,7 +518,7 @@ async fn locks_of_missing_rows_end_in_a_deadlock_that_a_second_try_heals(context
     Ok(())
 }
 
-/// Trap 7: the error ends the transaction, as a deadlock does.
+/// The error ends the transaction, as a deadlock does.
 async fn a_change_after_the_snapshot_seals_the_session(context: Context) -> Outcome {
     item::create(&context).await?;
     let db = context.connect(1).await?;

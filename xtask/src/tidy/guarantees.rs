@@ -1,4 +1,4 @@
-//! Rule: a test that GUARANTEES.md names is one that runs.
+//! Rule: a test that GUARANTEES.md or BACKENDS.md names is one that runs.
 
 use super::source::SourceFile;
 
@@ -9,11 +9,16 @@ pub(super) fn check(guarantees: &[SourceFile], tests: &[SourceFile]) -> Vec<Stri
     let mut complaints = Vec::new();
     for file in guarantees {
         for (offset, name) in quoted(&file.text) {
-            let Some((module, test)) = name.split_once("::") else {
+            let Some((module, test)) = name.rsplit_once("::") else {
                 continue;
             };
-            let path = format!("{DIRECTORY}{module}.rs");
+            if !module.starts_with(|first: char| first.is_ascii_lowercase()) {
+                // A type and its variant.
+                continue;
+            }
+            let path = format!("{DIRECTORY}{}.rs", module.replace("::", "/"));
             let Some(module) = tests.iter().find(|file| file.path == path) else {
+                complaints.push(file.complaint(offset, &format!("there is no `{path}` with a test `{name}`")));
                 continue;
             };
             let wanted = match test.strip_suffix('*') {
@@ -53,5 +58,7 @@ mod tests {
         assert!(guarantees("`update::it_works`, `update::it_*`, `Found::Deleted`, `update`").is_empty());
         let expected = "GUARANTEES.md:2: there is no test `update::it_fails`";
         assert_eq!(guarantees("`a`\n`update::it_fails`"), [expected]);
+        let expected = "GUARANTEES.md:1: there is no `tests/it/lock/mode.rs` with a test `lock::mode::it_works`";
+        assert_eq!(guarantees("`lock::mode::it_works`"), [expected]);
     }
 }

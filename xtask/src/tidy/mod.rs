@@ -56,8 +56,12 @@ fn complaints() -> Result<Vec<String>> {
     complaints.extend(file_length::check(&library));
     complaints.extend(machine_paths::check(&source::tracked()?));
     complaints.extend(core_mentions::check(&public.concat()));
-    let guarantees = source::under("GUARANTEES.md", ".md")?;
-    complaints.extend(guarantees::check(&guarantees, &source::under("tests/it", ".rs")?));
+    let promises = [
+        source::under("GUARANTEES.md", ".md")?,
+        source::under("BACKENDS.md", ".md")?,
+    ]
+    .concat();
+    complaints.extend(guarantees::check(&promises, &source::under("tests/it", ".rs")?));
     Ok(complaints)
 }
 
