@@ -41,7 +41,7 @@ pub(crate) struct Locking {
     pub(crate) aftermath: fn(Fault) -> TransactionState,
     /// Asks whether a lock timeout ends the whole transaction here, where that is a setting of the server.
     pub(crate) timeout_rolls_back: Option<&'static str>,
-    /// Makes a session, whose transaction the server has ended, refuse further writes and locks.
+    /// Makes a session, whose transaction the server has ended, refuse further writes.
     pub(crate) seal: &'static [&'static str],
 }
 
