@@ -4,7 +4,8 @@ use std::fmt;
 
 use sea_orm::{ConnectionTrait, TransactionSession};
 
-/// An open transaction: SeaORM's `DatabaseTransaction` and `RestrictedTransaction`, and [`AdvisoryTransaction`](crate::AdvisoryTransaction).
+/// An open transaction: SeaORM's `DatabaseTransaction`, which an [`AdvisoryTransaction`](crate::AdvisoryTransaction) derefs to (`&*txn`), its
+/// `RestrictedTransaction`, and whatever else can be committed as a `TransactionSession`.
 ///
 /// Row locks are taken in one, because the database gives them up when the transaction ends: on a connection or a pool,
 /// where every statement is a transaction of its own, a lock would be gone before the call returns.

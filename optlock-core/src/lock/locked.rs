@@ -174,7 +174,7 @@ where
         Err(Error::Database(err)) => err.into_db_err(),
         Err(err) => {
             if let Some(fault) = err.fault() {
-                settle(txn, fault).await;
+                settle(txn, fault, fault).await;
             }
             return Err(err);
         }

@@ -16,18 +16,20 @@ pub(crate) async fn failure<T: OpenTransaction>(
     attempt: &Attempt,
 ) -> Error {
     let locking = capabilities(txn.get_database_backend()).locking;
-    let Some(fault) = (locking.lock_fault)(fault(&err), attempt) else {
+    let reported = fault(&err);
+    let Some(fault) = (locking.lock_fault)(reported, attempt) else {
         return err.into();
     };
-    let state = settle(txn, fault).await;
+    let state = settle(txn, reported, fault).await;
     LockError::new(target, operation, fault, state, err).into()
 }
 
-/// What a fault has left of a transaction, which is sealed if that is nothing.
-pub(crate) async fn settle<T: OpenTransaction>(txn: &T, fault: Fault) -> TransactionState {
+/// What a fault has left of a transaction, which is sealed if that is nothing; by what the server reported, and by what
+/// that means here.
+pub(crate) async fn settle<T: OpenTransaction>(txn: &T, reported: Fault, fault: Fault) -> TransactionState {
     let locking = capabilities(txn.get_database_backend()).locking;
     let mut state = (locking.aftermath)(fault);
-    if fault == Fault::LockTimeout
+    if reported == Fault::LockTimeout
         && let Some(question) = locking.timeout_rolls_back
         && is_yes(txn, question).await
     {

@@ -2,7 +2,7 @@
 
 use optlock::prelude::*;
 use optlock::{Error, Fault};
-use sea_orm::TransactionTrait;
+use sea_orm::{QueryOrder, TransactionTrait};
 
 use super::{begin, fault, is_locked};
 use crate::backend::Backend;
@@ -27,6 +27,8 @@ cases![
     SERVERS:
     keys_are_locked_in_their_order_whatever_the_callers,
     tables_are_locked_in_the_order_of_their_names;
+    POSTGRES:
+    rows_that_move_while_they_are_waited_for_keep_their_place;
     MARIADB:
     a_key_that_the_server_takes_for_another_one_is_not_missing;
 ];
@@ -273,6 +275,40 @@ async fn tables_are_locked_in_the_order_of_their_names(context: Context) -> Outc
     assert!(!is_locked(&context, 1).await?, "accounts come before items");
     rival.rollback().await?;
     waiting.await??;
+    Ok(())
+}
+
+/// The server sorts, then locks, and does not sort again.
+async fn rows_that_move_while_they_are_waited_for_keep_their_place(context: Context) -> Outcome {
+    item::create(&context).await?;
+    for by_key in [false, true] {
+        context.sql("UPDATE item SET qty = 10 WHERE id = 1").await?;
+        let rival = begin(&context.other).await?;
+        rival
+            .execute_unprepared("UPDATE item SET qty = 100 WHERE id = 1")
+            .await?;
+        let waiting = tokio::spawn({
+            let db = context.db.clone();
+            async move {
+                let txn = begin(&db).await?;
+                let rows = if by_key {
+                    item::Entity::lock_all(&txn, [3, 1, 2]).await?.into_vec()?
+                } else {
+                    let by_quantity = item::Entity::find().order_by_asc(item::Column::Qty);
+                    by_quantity.for_update().all(&txn).await?
+                };
+                Ok::<_, Error>(rows.iter().map(|row| (row.id, row.qty)).collect::<Vec<_>>())
+            }
+        });
+        until_blocked(&context).await?;
+        rival.commit().await?;
+        let expected = if by_key {
+            [(3, 30), (1, 100), (2, 20)]
+        } else {
+            [(1, 100), (2, 20), (3, 30)]
+        };
+        assert_eq!(waiting.await??, expected);
+    }
     Ok(())
 }
 

@@ -278,7 +278,9 @@ async fn check(context: &Context, strength: Strength, wait: Wait) -> Result<()> 
             };
             assert_eq!(err.fault(), expected);
             assert!(Error::from(err.clone()).is_lock_unavailable());
-            let state = if context.backend.expected().survives_errors {
+            let state = if ends_transactions(context).await? {
+                TransactionState::RolledBack
+            } else if context.backend.expected().survives_errors {
                 TransactionState::Usable
             } else {
                 TransactionState::MustRollBack
@@ -295,8 +297,18 @@ async fn check(context: &Context, strength: Strength, wait: Wait) -> Result<()> 
                 let ids = AnyLock::new(item::Entity::find(), strength, wait).ids(&txn).await?;
                 assert_eq!(ids, [1, 2, 3], "the transaction can go on");
             }
+            if state == TransactionState::RolledBack {
+                let write = txn.execute_unprepared("UPDATE item SET qty = 77").await.unwrap_err();
+                assert_eq!(Error::from(write).fault(), Some(Fault::ReadOnly));
+            }
             txn.rollback().await?;
         }
     }
     Ok(())
+}
+
+/// Whether a lock timeout ends the whole transaction: MariaDB with `innodb_rollback_on_timeout`, which can be set only when it
+/// starts. The private server has it off; point the tests at another one to see them with it.
+async fn ends_transactions(context: &Context) -> Result<bool> {
+    Ok(context.backend == Backend::MariaDb && context.number("SELECT @@innodb_rollback_on_timeout").await? == 1)
 }

@@ -19,6 +19,12 @@ use sea_orm::{DatabaseTransaction, SqliteTransactionMode, TransactionOptions, Tr
 
 use crate::context::Context;
 
+/// SeaORM's transaction of a user with limited rights takes locks, too.
+const _: () = {
+    const fn takes_locks<T: optlock::OpenTransaction>() {}
+    takes_locks::<sea_orm::RestrictedTransaction>();
+};
+
 type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
 /// A transaction that waits for its turn on SQLite, too.
