@@ -2,11 +2,11 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, TransactionTrait};
 
-use crate::backend::{capabilities, session_of_its_own};
+use crate::backend::{Advisory, Session, capabilities};
 use crate::error::{Error, Operation, Unsupported};
 use crate::lock_mode::LockWait;
 use crate::locking_read::{failure, waiting};
@@ -14,8 +14,9 @@ use crate::locking_read::{failure, waiting};
 /// A transaction that holds a named lock from its beginning until after its commit: what one process at a time may
 /// do, and has no row to lock.
 ///
-/// Whoever asks for the same name in the same database waits. Names are any text, case counts, and nothing has to be created. It derefs to
-/// SeaORM's transaction: pass `&*txn` to queries.
+/// Whoever asks for the same name in the same database waits. Names are any text, case counts, and nothing has to be
+/// created. It derefs to SeaORM's transaction: pass `&*txn` to queries. On PostgreSQL it is always at READ COMMITTED, so that it sees
+/// what the holder before it has committed.
 ///
 /// | PostgreSQL | MySQL, MariaDB | SQLite |
 /// | --- | --- | --- |
@@ -23,7 +24,11 @@ use crate::locking_read::{failure, waiting};
 ///
 /// On MySQL and MariaDB the lock belongs to the session and outlives its transactions, so it is taken on a connection of
 /// its own, beside the pool and set up like its connections, which is closed afterwards. A connection with a
-/// leftover lock can get into no pool, whatever is dropped or fails.
+/// leftover lock can get into no pool, whatever is dropped or fails. Each holder and each waiter is one more connection to
+/// the server, which the size of the pool does not bound, and SeaORM's metric callback does not see its statements.
+///
+/// Hold one name at a time. Two who each hold the name that the other one waits for are two sessions each, so no server
+/// sees the deadlock: only [`begin_within`](Self::begin_within) ends it.
 ///
 /// ```no_run
 /// use optlock::AdvisoryTransaction;
@@ -39,23 +44,25 @@ use crate::locking_read::{failure, waiting};
 /// ```
 #[must_use = "the lock is held until the transaction ends"]
 pub struct AdvisoryTransaction {
-    // Before the session, which it is part of: fields are dropped in this order.
-    txn: DatabaseTransaction,
+    // Fields are dropped in this order: the session is ended before the transaction gives its connection back.
     /// The session that holds the lock, where that is not the pool's.
-    session: Option<DatabaseConnection>,
+    session: Option<Session>,
+    txn: DatabaseTransaction,
 }
 
 impl AdvisoryTransaction {
-    /// Begins a transaction as soon as it has the lock, however long that takes.
+    /// Begins a transaction as soon as it has the lock, however long that takes. On MySQL and MariaDB, who waits asks anew
+    /// every five seconds, so that their place in the queue is not for good.
     ///
     /// # Errors
     ///
-    /// [`Error::Unsupported`] on SQLite; [`Error::Lock`] for a deadlock; [`Error::Database`].
+    /// [`Error::Unsupported`] on SQLite; [`Error::Database`].
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future gives up the lock, or the place in the queue for it. On PostgreSQL, the pool's connection goes on
-    /// waiting on the server until it has the lock, and gives it up then: bound the wait with [`begin_within`](Self::begin_within).
+    /// Dropping the future gives up the lock, or the place in the queue for it: within five seconds on MySQL and MariaDB. On
+    /// PostgreSQL, the pool's connection goes on waiting on the server until it has the lock, and gives it up then: bound the
+    /// wait with [`begin_within`](Self::begin_within).
     pub async fn begin(db: &DatabaseConnection, name: &str) -> Result<Self, Error> {
         Self::take(db, name, LockWait::AsSet).await?.ok_or_else(|| lost(name))
     }
@@ -92,29 +99,55 @@ impl AdvisoryTransaction {
         let Some(advisory) = capabilities.advisory else {
             return Err(Unsupported::new(capabilities.name, "a named lock").into());
         };
-        let session = advisory
-            .outlives_transaction
-            .then(|| session_of_its_own(db))
-            .transpose()?;
-        let txn = session.as_ref().unwrap_or(db).begin().await?;
-        let taken = waiting(&txn, wait, txn.query_one_raw((advisory.take)(name, wait))).await;
-        let has_lock = match taken {
-            Ok(Some(row)) => row.try_get_by_index::<Option<i64>>(0)? == Some(1),
-            Ok(None) => false,
-            Err((err, attempt)) => {
-                let err = failure(&txn, name, Operation::Lock, err, &attempt).await;
-                return if err.is_lock_unavailable() { Ok(None) } else { Err(err) };
-            }
-        };
-        let txn = Self { txn, session };
-        if has_lock {
-            return Ok(Some(txn));
+        let session = advisory.outlives_transaction.then(|| Session::beside(db)).transpose()?;
+        let connection = session.as_ref().map_or(db, Session::connection);
+        let txn = connection.begin_with_config(advisory.isolation_level, None).await?;
+        // Ahead of the wait, so that dropping the future ends the session.
+        let ours = Self { session, txn };
+        match ours.wait(name, wait, &advisory).await {
+            Ok(true) => Ok(Some(ours)),
+            Ok(false) => ours.rollback().await.map(|()| None),
+            Err(err) => Err(err),
         }
-        txn.rollback().await?;
-        Ok(None)
+    }
+
+    /// Whether the lock was granted, by as many statements as it takes to wait for it.
+    async fn wait(&self, name: &str, wait: LockWait, advisory: &Advisory) -> Result<bool, Error> {
+        let started = Instant::now();
+        loop {
+            let left = match wait {
+                LockWait::AtMost(limit) => Some(limit.saturating_sub(started.elapsed())),
+                LockWait::AsSet | LockWait::NoWait | LockWait::SkipLocked => None,
+            };
+            let this_time = match (left, advisory.longest_wait) {
+                (Some(left), Some(longest)) => LockWait::at_most(left.min(longest)),
+                (Some(left), None) => LockWait::at_most(left),
+                (None, _) => wait,
+            };
+            let statement = (advisory.take)(name, this_time);
+            match waiting(&self.txn, this_time, self.txn.query_one_raw(statement)).await {
+                Ok(Some(row)) if row.try_get_by_index::<Option<i64>>(0)? == Some(1) => return Ok(true),
+                Ok(_) => {}
+                Err((err, attempt)) => {
+                    let err = failure(&self.txn, name, Operation::Lock, err, &attempt).await;
+                    return if err.is_lock_unavailable() { Ok(false) } else { Err(err) };
+                }
+            }
+            let is_over = match (wait, advisory.longest_wait) {
+                (LockWait::AsSet, Some(_)) => false,
+                (LockWait::AtMost(limit), Some(_)) => started.elapsed() >= limit,
+                _ => true,
+            };
+            if is_over {
+                return Ok(false);
+            }
+        }
     }
 
     /// Commits, then gives up the lock: the next holder sees what was written.
+    ///
+    /// As with any transaction, an error before it that was not acted upon may have undone the work, and the commit of a transaction
+    /// that the server has rolled back is `Ok`: see [`TransactionState::RolledBack`](crate::TransactionState::RolledBack).
     ///
     /// # Errors
     ///
@@ -124,8 +157,9 @@ impl AdvisoryTransaction {
     ///
     /// Dropping the future leaves the transaction committed or rolled back, and the lock free.
     pub async fn commit(self) -> Result<(), Error> {
-        let outcome = self.txn.commit().await;
-        close(self.session, outcome).await
+        let Self { session, txn } = self;
+        let outcome = txn.commit().await;
+        close(session, outcome).await
     }
 
     /// Rolls back, then gives up the lock. Dropping the transaction does the same, a little later.
@@ -138,13 +172,14 @@ impl AdvisoryTransaction {
     ///
     /// Dropping the future leaves the transaction rolled back and the lock free.
     pub async fn rollback(self) -> Result<(), Error> {
-        let outcome = self.txn.rollback().await;
-        close(self.session, outcome).await
+        let Self { session, txn } = self;
+        let outcome = txn.rollback().await;
+        close(session, outcome).await
     }
 }
 
 /// Ends the session that holds the lock, after its transaction, whose error is the one that counts.
-async fn close(session: Option<DatabaseConnection>, outcome: Result<(), DbErr>) -> Result<(), Error> {
+async fn close(session: Option<Session>, outcome: Result<(), DbErr>) -> Result<(), Error> {
     if let Some(session) = session {
         let closed = session.close().await;
         outcome?;

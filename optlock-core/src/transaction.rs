@@ -54,7 +54,8 @@ pub enum TransactionState {
     MustRollBack,
     /// The server has rolled back the whole transaction, with its locks and its savepoints (MariaDB and MySQL, after a deadlock).
     /// Statements on the same handle would be committed one by one, so optlock has put the session into a read-only
-    /// transaction: writes and exclusive locks are refused until the handle is rolled back.
+    /// transaction: writes and exclusive locks are refused until the handle is rolled back. So roll back, whatever comes
+    /// next: a commit would be `Ok`, with nothing left to store.
     RolledBack,
 }
 

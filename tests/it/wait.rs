@@ -54,6 +54,12 @@ pub(crate) async fn until_waiting_for_name(context: &Context, name: &str) -> Out
     until_any(context, &query, Duration::from_millis(1)).await
 }
 
+/// Returns once nobody waits for a named lock in the case's database.
+pub(crate) async fn until_nobody_waits_for_a_name(context: &Context) -> Outcome {
+    let query = "SELECT COUNT(*) = 0 FROM information_schema.processlist WHERE state = 'User lock' AND db = DATABASE()";
+    until_any(context, query, Duration::from_millis(1)).await
+}
+
 async fn until_any(context: &Context, query: &str, pause: Duration) -> Outcome {
     loop {
         tokio::time::sleep(pause).await;

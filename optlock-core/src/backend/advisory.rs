@@ -1,6 +1,8 @@
 //! What backends need for a named lock, filled in by each backend's own file.
 
-use sea_orm::{DatabaseConnection, DbErr, Statement};
+use std::time::Duration;
+
+use sea_orm::{DatabaseConnection, DbErr, IsolationLevel, Statement};
 #[cfg(feature = "sqlx-mysql")]
 use sea_orm::{DatabaseConnectionType, SqlxMySqlConnector};
 
@@ -11,28 +13,55 @@ use crate::lock_mode::LockWait;
 pub(crate) struct Advisory {
     /// The statement that takes the lock of a name. Its only column is 1 if it has it, and something else if not.
     pub(crate) take: fn(&str, LockWait) -> Statement,
+    /// How long one statement waits, where that must be bounded because a server goes on waiting for a caller who is gone.
+    pub(crate) longest_wait: Option<Duration>,
     /// Whether the lock is the session's and not the transaction's, so that it outlives a rollback.
     pub(crate) outlives_transaction: bool,
+    /// The level of the transaction, where the session's own could hide what the last holder of the lock has written.
+    pub(crate) isolation_level: Option<IsolationLevel>,
 }
 
-/// A session beside the pool, set up like the pool's own, which ends when it is closed or dropped.
+/// A session beside the pool, set up like the pool's own, which connects when it is used first.
 ///
-/// It connects when it is used first.
-#[cfg(feature = "sqlx-mysql")]
-pub(crate) fn session_of_its_own(db: &DatabaseConnection) -> Result<DatabaseConnection, DbErr> {
-    // `get_mysql_connection_pool` panics for any other kind.
-    if !matches!(db.inner, DatabaseConnectionType::SqlxMySqlPoolConnection(_)) {
-        return Err(not_a_pool());
+/// It ends when this is closed or dropped, whatever its connection is doing.
+#[derive(Debug)]
+pub(crate) struct Session(DatabaseConnection);
+
+impl Session {
+    #[cfg(feature = "sqlx-mysql")]
+    pub(crate) fn beside(db: &DatabaseConnection) -> Result<Self, DbErr> {
+        // `get_mysql_connection_pool` panics for any other kind.
+        if !matches!(db.inner, DatabaseConnectionType::SqlxMySqlPoolConnection(_)) {
+            return Err(not_a_pool());
+        }
+        let pool = db.get_mysql_connection_pool();
+        let options = pool.options().clone().min_connections(0).max_connections(1);
+        let pool = options.connect_lazy_with(pool.connect_options().as_ref().clone());
+        Ok(Self(SqlxMySqlConnector::from_sqlx_mysql_pool(pool)))
     }
-    let pool = db.get_mysql_connection_pool();
-    let options = pool.options().clone().min_connections(0).max_connections(1);
-    let pool = options.connect_lazy_with(pool.connect_options().as_ref().clone());
-    Ok(SqlxMySqlConnector::from_sqlx_mysql_pool(pool))
+
+    #[cfg(not(feature = "sqlx-mysql"))]
+    pub(crate) fn beside(_: &DatabaseConnection) -> Result<Self, DbErr> {
+        Err(not_a_pool())
+    }
+
+    pub(crate) fn connection(&self) -> &DatabaseConnection {
+        &self.0
+    }
+
+    /// Ends the session once its transaction has ended, and returns when it has.
+    pub(crate) async fn close(self) -> Result<(), DbErr> {
+        self.0.close_by_ref().await
+    }
 }
 
-#[cfg(not(feature = "sqlx-mysql"))]
-pub(crate) fn session_of_its_own(_: &DatabaseConnection) -> Result<DatabaseConnection, DbErr> {
-    Err(not_a_pool())
+impl Drop for Session {
+    /// A connection that comes back to a closed pool is closed at once. An open one would first wait for the answer to what
+    /// the connection was asked last.
+    fn drop(&mut self) {
+        #[cfg(feature = "sqlx-mysql")]
+        drop(self.0.get_mysql_connection_pool().close());
+    }
 }
 
 fn not_a_pool() -> DbErr {

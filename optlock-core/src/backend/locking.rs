@@ -25,6 +25,8 @@ pub(crate) struct Locking {
     pub(crate) read: fn(SelectStatement, &LockRequest) -> Result<Statement, String>,
     /// What is locked by a locking read.
     pub(crate) unit: LockUnit,
+    /// How text is written in SQL.
+    pub(crate) quotes: Quotes,
     /// Whether rows can be locked that an outer join may leave out.
     pub(crate) locks_outer_joins: bool,
     /// The setting that bounds a wait, where a statement cannot say it itself.
@@ -33,7 +35,7 @@ pub(crate) struct Locking {
     pub(crate) in_key_order: fn(&mut SelectStatement),
     /// Whether rows are locked as an `ORDER BY` sorts them, and not as an index yields them.
     pub(crate) locks_as_sorted: bool,
-    /// How many parameters a statement can have.
+    /// How many parameters a locking read of many keys can have.
     pub(crate) max_parameters: usize,
     /// What the error of a statement that may wait for a lock means, by its fault, if it is about a lock at all.
     pub(crate) lock_fault: fn(Fault, &Attempt) -> Option<Fault>,
@@ -42,7 +44,7 @@ pub(crate) struct Locking {
     /// Asks whether a lock timeout ends the whole transaction here, where that is a setting of the server.
     pub(crate) timeout_rolls_back: Option<&'static str>,
     /// Makes a session, whose transaction the server has ended, refuse further writes.
-    pub(crate) seal: &'static [&'static str],
+    pub(crate) seal: Option<&'static str>,
 }
 
 /// What a locking read locks.
@@ -52,6 +54,15 @@ pub(crate) enum LockUnit {
     Row,
     /// The whole database: by a write to no row, ahead of the read.
     Database,
+}
+
+/// How a quote within a text is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Quotes {
+    /// Twice.
+    Doubled,
+    /// Behind a backslash.
+    Backslash,
 }
 
 /// A setting of the session that says how long a statement waits for a lock.

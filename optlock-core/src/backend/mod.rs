@@ -12,10 +12,9 @@ use sea_orm::{DbBackend, DbErr};
 
 pub use fault::Fault;
 
-pub(crate) use advisory::session_of_its_own;
-pub(crate) use locking::{Attempt, LockRequest, LockUnit, WaitSetting};
+pub(crate) use advisory::{Advisory, Session};
+pub(crate) use locking::{Attempt, LockRequest, LockUnit, Quotes, WaitSetting};
 
-use advisory::Advisory;
 use locking::Locking;
 
 use crate::transaction::TransactionState;
@@ -101,6 +100,7 @@ const UNKNOWN: Capabilities = Capabilities {
     locking: Locking {
         read: |_, request| Err(request.strength.to_string()),
         unit: LockUnit::Row,
+        quotes: Quotes::Doubled,
         locks_outer_joins: false,
         wait_setting: None,
         in_key_order: |_| {},
@@ -109,7 +109,7 @@ const UNKNOWN: Capabilities = Capabilities {
         lock_fault: |_, _| None,
         aftermath: |_| TransactionState::MustRollBack,
         timeout_rolls_back: None,
-        seal: &[],
+        seal: None,
     },
     advisory: None,
 };

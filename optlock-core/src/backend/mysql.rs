@@ -1,11 +1,13 @@
 //! MySQL and MariaDB, which SeaORM does not tell apart, and what speaks their protocol.
 
+use std::time::Duration;
+
 use sea_orm::sea_query::extension::mysql::{IndexHintScope, MySqlSelectStatementExt};
 use sea_orm::sea_query::{Expr, ExprTrait, LockType, SelectStatement, SimpleExpr};
 use sea_orm::{DbBackend, Statement};
 
 use super::advisory::Advisory;
-use super::locking::{Attempt, LockRequest, LockUnit, Locking};
+use super::locking::{Attempt, LockRequest, LockUnit, Locking, Quotes};
 use super::{Capabilities, Confirming, Fault, Returning};
 use crate::lock_mode::{LockStrength, LockWait, millis};
 use crate::transaction::TransactionState;
@@ -28,21 +30,29 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     locking: Locking {
         read: locking_read,
         unit: LockUnit::Row,
+        quotes: Quotes::Backslash,
         locks_outer_joins: true,
         // A statement says itself how long it waits.
         wait_setting: None,
         in_key_order,
         locks_as_sorted: false,
-        max_parameters: u16::MAX as usize,
+        // Far below the 32,000 from which on MariaDB gives up the range of an index, and reads and locks all of it
+        // (`optimizer_max_sel_arg_weight`). MySQL does so a little later (`range_optimizer_max_mem_size`).
+        max_parameters: 8_000,
         lock_fault,
         aftermath,
         timeout_rolls_back: Some("SELECT @@innodb_rollback_on_timeout"),
-        // ROLLBACK first: START TRANSACTION would commit a transaction that is open after all.
-        seal: &["ROLLBACK", "START TRANSACTION READ ONLY"],
+        // ROLLBACK first: START TRANSACTION would commit a transaction that is open after all. In one piece, so that
+        // nothing comes in between.
+        seal: Some("ROLLBACK; START TRANSACTION READ ONLY"),
     },
     advisory: Some(Advisory {
         take: take_advisory_lock,
+        // The server looks whether the connection is still there, and takes the goodbye that it finds for a sign of life.
+        longest_wait: Some(LONGEST_WAIT_FOR_A_NAME),
         outlives_transaction: true,
+        // The snapshot is the one of the first read of a table, which comes after the lock.
+        isolation_level: None,
     }),
 };
 
@@ -91,7 +101,7 @@ fn locking_read(mut query: SelectStatement, request: &LockRequest) -> Result<Sta
 }
 
 /// Whole seconds, rounded up.
-fn seconds(limit: std::time::Duration) -> u128 {
+fn seconds(limit: Duration) -> u128 {
     millis(limit).div_ceil(1000)
 }
 
@@ -119,15 +129,15 @@ fn aftermath(fault: Fault) -> TransactionState {
     }
 }
 
+const LONGEST_WAIT_FOR_A_NAME: Duration = Duration::from_secs(5);
+
 /// Names of the server's are at most 64 characters, compared without case, and the same in every database: a hash of the
 /// database and the name is none of that.
 fn take_advisory_lock(name: &str, wait: LockWait) -> Statement {
-    /// A year: MariaDB knows no word for "for ever".
-    const FOR_EVER: u128 = 365 * 24 * 60 * 60;
     let seconds = match wait {
         LockWait::NoWait | LockWait::SkipLocked => 0,
         LockWait::AtMost(limit) => seconds(limit),
-        LockWait::AsSet => FOR_EVER,
+        LockWait::AsSet => seconds(LONGEST_WAIT_FOR_A_NAME),
     };
     let sql = format!("SELECT GET_LOCK(CONCAT('optlock:', SHA2(CONCAT_WS(CHAR(0), DATABASE(), ?), 224)), {seconds})");
     Statement::from_sql_and_values(DbBackend::MySql, sql, [name.into()])

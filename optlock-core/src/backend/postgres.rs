@@ -1,10 +1,10 @@
 //! PostgreSQL, and what speaks its protocol.
 
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, LockBehavior, LockType, SelectStatement, SimpleExpr};
-use sea_orm::{DbBackend, Statement};
+use sea_orm::{DbBackend, IsolationLevel, Statement};
 
 use super::advisory::Advisory;
-use super::locking::{Attempt, LockRequest, LockUnit, Locking, WaitSetting};
+use super::locking::{Attempt, LockRequest, LockUnit, Locking, Quotes, WaitSetting};
 use super::{Capabilities, Confirming, Fault, Returning};
 use crate::lock_mode::{LockStrength, LockWait, millis};
 use crate::transaction::TransactionState;
@@ -27,6 +27,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     locking: Locking {
         read: |query, request| Ok(locking_read(query, request)),
         unit: LockUnit::Row,
+        quotes: Quotes::Doubled,
         locks_outer_joins: false,
         wait_setting: Some(LOCK_TIMEOUT),
         // Rows are locked after they are sorted.
@@ -36,11 +37,15 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
         lock_fault,
         aftermath: |_| TransactionState::MustRollBack,
         timeout_rolls_back: None,
-        seal: &[],
+        seal: None,
     },
     advisory: Some(Advisory {
         take: take_advisory_lock,
+        longest_wait: None,
         outlives_transaction: false,
+        // Above it, the snapshot would be the one of the statement that waits for the lock: what its holder committed
+        // meanwhile would not be seen.
+        isolation_level: Some(IsolationLevel::ReadCommitted),
     }),
 };
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sea_orm::sea_query::{ExprTrait, Func, SimpleExpr};
 use sea_orm::{DbBackend, Statement};
 
-use super::locking::{Attempt, LockUnit, Locking, WaitSetting};
+use super::locking::{Attempt, LockUnit, Locking, Quotes, WaitSetting};
 use super::{Capabilities, Confirming, Fault, Returning};
 use crate::lock_mode::{LockWait, millis};
 use crate::transaction::TransactionState;
@@ -29,6 +29,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
         // There are no row locks: a write to no row has locked the database before this is sent.
         read: |query, _| Ok(DbBackend::Sqlite.build(&query)),
         unit: LockUnit::Database,
+        quotes: Quotes::Doubled,
         locks_outer_joins: true,
         wait_setting: Some(BUSY_TIMEOUT),
         in_key_order: |_| {},
@@ -37,7 +38,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
         lock_fault,
         aftermath,
         timeout_rolls_back: None,
-        seal: &[],
+        seal: None,
     },
     // A named lock of the database file would be the write lock under another name.
     advisory: None,

@@ -11,7 +11,8 @@ use crate::error::{Error, NotLockable};
 use crate::transaction::OpenTransaction;
 
 /// Locks rows of two, three or four entities `FOR UPDATE`: table by table in the order of their names, and each table in
-/// the order of its key, whatever the order of the arguments. Callers who all lock through this never meet in a deadlock.
+/// the order of its key, whatever the order of the arguments. Callers who lock all their rows in one call of this never
+/// meet in a deadlock.
 ///
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc_fixture.rs")); }

@@ -17,6 +17,13 @@ pub(super) fn sort(keys: &mut [ValueTuple]) -> bool {
     is_known
 }
 
+/// Whether the key has text, which a server may find under more than one spelling.
+pub(super) fn is_spelled(key: &ValueTuple) -> bool {
+    key.clone()
+        .into_iter()
+        .any(|value| matches!(value, Value::String(_) | Value::Char(_)))
+}
+
 fn compare(a: &ValueTuple, b: &ValueTuple) -> Option<Ordering> {
     for (a, b) in a.clone().into_iter().zip(b.clone()) {
         match rank(&a)?.partial_cmp(&rank(&b)?)? {

@@ -97,7 +97,8 @@ where
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future leaves the row as it was or updated in full, until the transaction is rolled back.
+    /// Dropping the future leaves the row as it was or updated in full. After it, roll back: what became of the transaction
+    /// is not known.
     pub async fn update(self, change: impl FnOnce(&mut M)) -> Result<Self, Error> {
         let model = changed::<M>(&self.model, change, self.txn)?;
         let write = active::update::<M::Entity, T>(model, self.txn);
@@ -129,7 +130,8 @@ where
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future leaves the row as it was or deleted, until the transaction is rolled back.
+    /// Dropping the future leaves the row as it was or deleted. After it, roll back: what became of the transaction is not
+    /// known.
     pub async fn delete(self) -> Result<DeleteResult, Error> {
         let write = active::delete::<M::Entity, T>(M::Entity::into_active_model(self.model), self.txn);
         written::<M::Entity, _, _>(self.txn, Operation::Delete, write).await

@@ -2,6 +2,7 @@
 
 mod in_order;
 mod key_order;
+mod keyed_read;
 mod locked;
 mod refresh;
 mod rows;

@@ -4,19 +4,15 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::future::Future;
 
-use sea_orm::sea_query::{Expr, ExprTrait, IntoValueTuple, Order, SelectStatement, SimpleExpr, ValueTuple};
-use sea_orm::{
-    ColumnTrait, DatabaseTransaction, DbBackend, EntityTrait, FromQueryResult, IntoSimpleExpr, Iterable, ModelTrait,
-    PrimaryKeyToColumn, PrimaryKeyTrait, QueryTrait, Select,
-};
+use sea_orm::sea_query::{IntoValueTuple, ValueTuple};
+use sea_orm::{DatabaseTransaction, EntityTrait, ModelTrait, PrimaryKeyTrait, Select};
 
 use super::key_order;
+use super::keyed_read::KeyedRead;
 use super::locked::Locked;
 use super::select::{LockExt, LockSelect};
-use crate::backend::{LockRequest, LockUnit, capabilities};
 use crate::entity::table;
-use crate::error::{Error, MissingRows, Unsupported};
-use crate::locking_read::rows;
+use crate::error::{Error, MissingRows};
 use crate::transaction::OpenTransaction;
 use crate::value::RowKey;
 
@@ -47,6 +43,10 @@ type Key<E> = <<E as EntityTrait>::PrimaryKey as PrimaryKeyTrait>::ValueType;
 pub trait LockRows: EntityTrait {
     /// Locks the rows with these keys `FOR UPDATE`, in the order of the key, so that two callers who want the same rows in
     /// different orders never meet in a deadlock. A key that is named twice counts once. No keys, no SQL.
+    ///
+    /// The order is that of one call: name all rows of a transaction in it, or use [`lock_in_order`](super::lock_in_order). On MySQL and
+    /// MariaDB, a key that is missing locks the gap where it would be, for everybody who asks for it: two who then
+    /// insert it meet in a deadlock.
     ///
     /// Another strength, or a bound on the wait: `Entity::find().for_share().wait(limit).all_by_key(txn, keys)`.
     ///
@@ -83,9 +83,9 @@ impl<E: EntityTrait, W> LockSelect<Select<E>, W> {
     ///
     /// # Errors
     ///
-    /// [`Error::NotLockable`] before any SQL; [`Error::Unsupported`] if there are more keys than parameters of a statement
-    /// (65,535 columns of keys), and they are not integers or bytes, whose order is the same here and on the server, or, on MySQL and
-    /// MariaDB, are composite; [`Error::Lock`]; [`Error::Database`].
+    /// [`Error::NotLockable`] before any SQL, also for an index hint of the caller's. [`Error::Unsupported`] before any SQL
+    /// if the keys are more than one statement takes (8,000 parameters on MySQL and MariaDB, 65,535 on PostgreSQL), and are not integers or bytes,
+    /// whose order is the same here and on the server, or are composite on MySQL and MariaDB. [`Error::Lock`]; [`Error::Database`].
     ///
     /// # Cancel safety
     ///
@@ -199,89 +199,23 @@ where
     E: EntityTrait,
     T: OpenTransaction,
 {
-    let request = select.request();
-    let mut query = select.into_source().into_query();
-    query.clear_order_by().reset_limit().reset_offset();
-    let read = KeyedRead::<E, T> {
-        txn,
-        query,
-        request,
-        columns: E::PrimaryKey::iter().map(PrimaryKeyToColumn::into_column).collect(),
-    };
+    let read = KeyedRead::<E, T>::new(txn, select)?;
     let mut found = HashMap::new();
-    for chunk in chunks::<E>(txn.get_database_backend(), &keys.keys)? {
+    for chunk in read.chunks(keys.keys.clone())? {
         found.extend(read.rows(&chunk).await?);
     }
-
     let mut rows: Vec<Option<E::Model>> = keys.keys.iter().map(|key| found.remove(key)).collect();
-    if !found.is_empty() {
-        // The server takes some key for another one, as a collation without case does: ask whose row it is.
-        let unclear = keys.keys.iter().zip(&mut rows).filter(|(_, row)| row.is_none());
-        for (key, row) in unclear {
-            let same = read.rows(std::slice::from_ref(key)).await?;
-            *row = same.into_keys().find_map(|key| found.remove(&key));
-        }
+    let mut same = HashSet::new();
+    if !found.is_empty() || keys.keys.iter().any(key_order::is_spelled) {
+        same = read.other_spellings(&keys.keys, &mut rows).await?;
     }
     let mut locked = LockedRows::default();
     for (key, row) in keys.keys.into_iter().zip(rows) {
         match row {
             Some(model) => locked.rows.push(Locked::new(model, txn)),
+            None if same.contains(&key) => {}
             None => locked.missing.push(RowKey::new(key)),
         }
     }
     Ok(locked)
-}
-
-struct KeyedRead<'t, E: EntityTrait, T> {
-    txn: &'t T,
-    query: SelectStatement,
-    request: LockRequest,
-    columns: Vec<E::Column>,
-}
-
-impl<E: EntityTrait, T: OpenTransaction> KeyedRead<'_, E, T> {
-    /// The rows with these keys, in one statement.
-    async fn rows(&self, keys: &[ValueTuple]) -> Result<HashMap<ValueTuple, E::Model>, Error> {
-        let mut query = self.query.clone();
-        query.and_where(among(&self.columns, keys));
-        for column in &self.columns {
-            query.order_by_expr(column.into_simple_expr(), Order::Asc);
-        }
-        (capabilities(self.txn.get_database_backend()).locking.in_key_order)(&mut query);
-        let rows = rows::<E, T>(self.txn, query, &self.request).await?;
-        let models = rows.iter().map(|row| {
-            let model = E::Model::from_query_result(row, "")?;
-            Ok((model.get_primary_key_value(), model))
-        });
-        models.collect()
-    }
-}
-
-/// `key IN (…)`, or `(first, second) IN ((…), …)`, with values cast as SeaORM casts them.
-fn among<C: ColumnTrait>(columns: &[C], keys: &[ValueTuple]) -> SimpleExpr {
-    let values = |key: &ValueTuple| -> Vec<SimpleExpr> {
-        let values = columns.iter().zip(key.clone());
-        values.map(|(column, value)| column.save_as(Expr::val(value))).collect()
-    };
-    if let [column] = columns {
-        return column.into_simple_expr().is_in(keys.iter().flat_map(values));
-    }
-    Expr::tuple(columns.iter().map(|column| column.into_simple_expr()))
-        .is_in(keys.iter().map(|key| SimpleExpr::from(Expr::tuple(values(key)))))
-}
-
-/// The keys in pieces that a statement has parameters for, in an order that is everybody's.
-fn chunks<E: EntityTrait>(backend: DbBackend, keys: &[ValueTuple]) -> Result<Vec<Vec<ValueTuple>>, Error> {
-    let capabilities = capabilities(backend);
-    let columns = E::PrimaryKey::iter().count();
-    let size = (capabilities.locking.max_parameters / columns.max(1)).max(1);
-    let mut sorted = keys.to_vec();
-    if keys.len() > size && capabilities.locking.unit == LockUnit::Row {
-        let is_ordered = (columns == 1 || capabilities.locking.locks_as_sorted) && key_order::sort(&mut sorted);
-        if !is_ordered {
-            let what = format!("locking more than {size} rows by keys whose order is the server's own");
-            return Err(Unsupported::new(capabilities.name, what).into());
-        }
-    }
-    Ok(sorted.chunks(size).map(<[_]>::to_vec).collect())
 }

@@ -224,8 +224,8 @@ impl<S: LockSource, W> LockSelect<S, W> {
     ///
     /// Dropping the future leaves rows locked or not; which of the two is not known until the transaction ends. A
     /// statement that waits on the server goes on waiting there until it has the lock or its time is up, and the
-    /// connection is busy for so long: bound it with [`wait`](Self::wait). On PostgreSQL a bounded wait may stay set for
-    /// the rest of the transaction, and ends with it.
+    /// connection is busy for so long: bound it with [`wait`](Self::wait). After it, roll back: what became of the
+    /// transaction is not known, and on PostgreSQL a bounded wait may stay set for the rest of it.
     pub async fn one<T: OpenTransaction>(self, txn: &T) -> Result<Option<S::Row<'_, T>>, Error> {
         Ok(self.limit(1).all(txn).await?.into_iter().next())
     }

@@ -35,8 +35,11 @@ pub(crate) async fn settle<T: OpenTransaction>(txn: &T, reported: Fault, fault: 
     {
         state = TransactionState::RolledBack;
     }
-    if state == TransactionState::RolledBack {
-        seal(txn, locking.seal).await;
+    if state == TransactionState::RolledBack
+        && let Some(seal) = locking.seal
+    {
+        // If this fails, the connection has, and refuses what follows by itself.
+        let _ = txn.execute_unprepared(seal).await;
     }
     state
 }
@@ -48,13 +51,4 @@ async fn is_yes<T: OpenTransaction>(txn: &T, question: &str) -> bool {
         return false;
     };
     row.try_get_by_index::<i64>(0).is_ok_and(|answer| answer != 0)
-}
-
-/// If a statement of these fails, the connection does, and refuses what follows by itself.
-async fn seal<T: OpenTransaction>(txn: &T, statements: &[&str]) {
-    for statement in statements {
-        if txn.execute_unprepared(statement).await.is_err() {
-            return;
-        }
-    }
 }

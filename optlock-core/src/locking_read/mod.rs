@@ -15,6 +15,7 @@ use crate::transaction::OpenTransaction;
 use crate::write_lock::write_to_no_row;
 
 pub(crate) use failure::{failure, settle};
+pub(crate) use shape::has_index_hint;
 pub(crate) use wait::waiting;
 
 /// The statement of a locking read that selects from the table of `E`.
@@ -26,15 +27,20 @@ pub(crate) fn statement<E: EntityTrait>(
     let capabilities = capabilities(backend);
     let unsupported = |what: String| Unsupported::new(capabilities.name, what);
     let plain = backend.build(&query).sql;
-    if let Some(clause) = shape::obstacle(&plain) {
+    let quotes = capabilities.locking.quotes;
+    if let Some(clause) = shape::obstacle(&plain, quotes) {
         return Err(NotLockable::new(table::<E>(), clause).into());
     }
-    if request.of.is_none() && !capabilities.locking.locks_outer_joins && shape::has_outer_join(&plain) {
-        let what = format!(
-            "{} of rows that an outer join may leave out; say `of` which table to lock",
-            request.strength
-        );
-        return Err(unsupported(what).into());
+    if !capabilities.locking.locks_outer_joins {
+        let outer = shape::outer_joins(&plain, quotes);
+        if request.of.is_none() && outer.any {
+            let what = "of rows that an outer join may leave out; say `of` which table to lock";
+            return Err(unsupported(format!("{} {what}", request.strength)).into());
+        }
+        if outer.first {
+            let what = "of rows that a right or full join may leave out";
+            return Err(unsupported(format!("{} {what}", request.strength)).into());
+        }
     }
     (capabilities.locking.read)(query, request).map_err(|what| unsupported(what).into())
 }

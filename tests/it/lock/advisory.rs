@@ -20,6 +20,10 @@ cases![
     rows_are_locked_and_written_in_it,
     a_holder_that_is_dropped_at_a_statement_frees_the_name,
     a_waiter_that_is_dropped_leaves_the_queue;
+    POSTGRES:
+    who_waits_sees_what_the_holder_committed_at_every_level;
+    MARIADB:
+    a_waiter_that_is_dropped_leaves_the_server;
 ];
 
 async fn a_name_is_held_by_one_at_a_time(context: Context) -> Outcome {
@@ -81,6 +85,53 @@ async fn who_waits_sees_what_the_holder_committed(context: Context) -> Outcome {
     row.update(|row| row.qty = 42).await?;
     holder.commit().await?;
     assert_eq!(waiting.await??, Some(42));
+    Ok(())
+}
+
+/// The snapshot of a level above READ COMMITTED would be older than the wait.
+async fn who_waits_sees_what_the_holder_committed_at_every_level(context: Context) -> Outcome {
+    let name = context.name.as_str();
+    item::create(&context).await?;
+    let holder = AdvisoryTransaction::begin(&context.db, name).await?;
+    let db = context.connect(1).await?;
+    db.execute_unprepared("SET default_transaction_isolation = 'serializable'")
+        .await?;
+    let waiting = tokio::spawn({
+        let name = name.to_owned();
+        async move {
+            let txn = AdvisoryTransaction::begin_within(&db, &name, Duration::from_mins(1)).await?;
+            let txn = txn.ok_or(DbErr::Custom("no lock".to_owned()))?;
+            let row = item::Entity::find_by_id(1).one(&*txn).await?;
+            Ok::<_, Error>(row.map(|row| row.qty))
+        }
+    });
+    until_waiting_for_name(&context, name).await?;
+    let row = item::Entity::find_by_id(1)
+        .for_update()
+        .one(&*holder)
+        .await?
+        .ok_or("no row")?;
+    row.update(|row| row.qty = 42).await?;
+    holder.commit().await?;
+    assert_eq!(waiting.await??, Some(42));
+    Ok(())
+}
+
+/// While the lock is still held: no connection is left behind that waits for it.
+async fn a_waiter_that_is_dropped_leaves_the_server(context: Context) -> Outcome {
+    let name = context.name.as_str();
+    let holder = AdvisoryTransaction::begin(&context.db, name).await?;
+    for _ in 0..3 {
+        let waiting = tokio::spawn({
+            let (db, name) = (context.db.clone(), name.to_owned());
+            async move { AdvisoryTransaction::begin(&db, &name).await.map(drop) }
+        });
+        until_waiting_for_name(&context, name).await?;
+        waiting.abort();
+        assert!(waiting.await.unwrap_err().is_cancelled());
+        crate::wait::until_nobody_waits_for_a_name(&context).await?;
+    }
+    holder.commit().await?;
     Ok(())
 }
 

@@ -13,7 +13,8 @@ cases![
     rows_of_both_entities_are_locked_and_typed,
     an_outer_join_is_locked_where_the_server_can,
     a_lock_is_narrowed_to_the_first_entity_where_the_server_can,
-    a_join_that_selects_one_entity_locks_it;
+    a_join_that_selects_one_entity_locks_it,
+    a_right_join_is_locked_where_the_server_can;
 ];
 
 async fn rows_of_both_entities_are_locked_and_typed(context: Context) -> Outcome {
@@ -71,6 +72,23 @@ async fn a_lock_is_narrowed_to_the_first_entity_where_the_server_can(context: Co
     assert_eq!((account.id, item.map(|item| item.id)), (1, Some(1)));
     if context.backend.expected().has_row_locks {
         assert!(!is_locked(&context, 1).await?, "the item is not locked");
+    }
+    Ok(())
+}
+
+/// The rows of the first entity are the ones that may be left out.
+async fn a_right_join_is_locked_where_the_server_can(context: Context) -> Outcome {
+    item::create(&context).await?;
+    account::create(&context).await?;
+    let txn = begin(&context.db).await?;
+    let right = account::Entity::find_by_id(1).join(JoinType::RightJoin, account::Relation::Item.def());
+    context.take_statements();
+    if context.backend == crate::backend::Backend::Postgres {
+        let narrowed = right.for_update().of(account::Entity).all(&txn).await;
+        assert!(matches!(narrowed, Err(Error::Unsupported(_))), "{narrowed:?}");
+        assert_eq!(context.take_statements(), <Vec<String>>::new());
+    } else {
+        assert_eq!(right.for_update().all(&txn).await?.len(), 1);
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use optlock::prelude::*;
 use optlock::{Error, Fault};
-use sea_orm::{QueryOrder, TransactionTrait};
+use sea_orm::{QueryOrder, QuerySelect, TransactionTrait};
 
 use super::{begin, fault, is_locked};
 use crate::backend::Backend;
@@ -21,11 +21,14 @@ cases![
     composite_keys_are_locked,
     an_enum_is_a_key,
     another_strength_and_wait_can_be_said,
+    a_filter_leaves_room_for_its_own_parameters,
+    an_index_hint_is_refused,
     more_text_keys_than_parameters_are_refused_where_rows_are_locked,
     rows_of_several_entities_are_locked_in_one_order,
     one_table_twice_is_refused_before_any_sql;
     SERVERS:
     keys_are_locked_in_their_order_whatever_the_callers,
+    many_keys_lock_no_other_rows,
     tables_are_locked_in_the_order_of_their_names;
     POSTGRES:
     rows_that_move_while_they_are_waited_for_keep_their_place;
@@ -111,7 +114,55 @@ async fn more_keys_than_parameters_are_locked_in_pieces(context: Context) -> Out
         .iter()
         .filter(|sql| sql.starts_with("SELECT"))
         .count();
-    assert_eq!(selects, context.backend.pick(3, 2, 2));
+    assert_eq!(selects, context.backend.pick(3, 2, 9));
+    Ok(())
+}
+
+/// MariaDB gives the range of an index up where a list is too long, and locks the whole of it.
+async fn many_keys_lock_no_other_rows(context: Context) -> Outcome {
+    create_many(&context, 40_000).await?;
+    let txn = begin(&context.db).await?;
+    let rows = item::Entity::lock_all(&txn, (1..=33_000).filter(|id| *id != 500))
+        .await?
+        .into_vec()?;
+    assert_eq!(rows.len(), 32_999);
+    for id in [500, 33_001, 40_000] {
+        assert!(!is_locked(&context, id).await?, "{id}");
+    }
+    assert!(is_locked(&context, 33_000).await?);
+    let other = context.connect(1).await?;
+    other
+        .execute_unprepared("INSERT INTO item (id, name, qty, version) VALUES (50000, 'new', 0, 1)")
+        .await?;
+    Ok(())
+}
+
+async fn a_filter_leaves_room_for_its_own_parameters(context: Context) -> Outcome {
+    create_many(&context, 3).await?;
+    let txn = begin(&context.db).await?;
+    let filtered = item::Entity::find().filter(item::Column::Qty.eq(0)).for_update();
+    let (rows, missing) = filtered.all_by_key(&txn, 1..=70_000).await?.into_parts();
+    assert_eq!((rows.len(), missing.len()), (3, 69_997));
+    Ok(())
+}
+
+/// Two hints exclude each other, and the rows would be locked in the order of the wrong index.
+async fn an_index_hint_is_refused(context: Context) -> Outcome {
+    use sea_orm::sea_query::extension::mysql::{IndexHintScope, MySqlSelectStatementExt as _};
+
+    item::create(&context).await?;
+    let txn = begin(&context.db).await?;
+    let mut hinted = item::Entity::find();
+    QuerySelect::query(&mut hinted).use_index("item-name", IndexHintScope::All);
+    context.take_statements();
+    let locked = hinted.for_update().all_by_key(&txn, [1]).await;
+    if context.backend == Backend::MariaDb {
+        assert!(matches!(locked, Err(Error::NotLockable(_))), "{locked:?}");
+        assert_eq!(context.take_statements(), <Vec<String>>::new());
+    } else {
+        // The others know no hints, and are sent none.
+        assert_eq!(locked?.into_vec()?.len(), 1);
+    }
     Ok(())
 }
 
@@ -322,9 +373,21 @@ async fn a_key_that_the_server_takes_for_another_one_is_not_missing(context: Con
     };
     row.insert(&context.db).await?;
     let txn = begin(&context.db).await?;
-    let keys = ["red", "BLUE"].map(ToOwned::to_owned);
-    let (rows, missing) = keys::by_text::Entity::lock_all(&txn, keys).await?.into_parts();
-    assert_eq!(rows.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), ["blue"]);
-    assert_eq!(missing.iter().map(ToString::to_string).collect::<Vec<_>>(), ["'red'"]);
+    for (keys, found) in [
+        (&["red", "BLUE"][..], 1),
+        (&["BLUE", "blue", "red"], 1),
+        (&["BLUE", "Blue", "red"], 1),
+        (&["red"], 0),
+    ] {
+        let locked = keys::by_text::Entity::lock_all(&txn, keys.iter().map(ToString::to_string)).await?;
+        let (rows, missing) = locked.into_parts();
+        let ids: Vec<_> = rows.iter().map(|row| row.id.as_str()).collect();
+        assert_eq!(ids, &["blue"][..found], "{keys:?}");
+        assert_eq!(
+            missing.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["'red'"],
+            "{keys:?}"
+        );
+    }
     Ok(())
 }
