@@ -30,16 +30,24 @@ use crate::locking_read::{failure, waiting};
 /// Hold one name at a time. Two who each hold the name that the other one waits for are two sessions each, so no server
 /// sees the deadlock: only [`begin_within`](Self::begin_within) ends it.
 ///
-/// ```no_run
-/// use optlock::AdvisoryTransaction;
-/// use sea_orm::ConnectionTrait;
+/// ```
+/// use optlock::{AdvisoryTransaction, Error};
+/// use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
 ///
-/// # async fn nightly(db: &sea_orm::DatabaseConnection) -> Result<(), optlock::Error> {
-/// let Some(txn) = AdvisoryTransaction::try_begin(db, "nightly-report").await? else {
-///     return Ok(()); // somebody else is at it
-/// };
-/// txn.execute_unprepared("INSERT INTO report SELECT …").await?;
-/// txn.commit().await
+/// async fn nightly_report(db: &DatabaseConnection) -> Result<(), Error> {
+///     let Some(txn) = AdvisoryTransaction::try_begin(db, "nightly-report").await? else {
+///         return Ok(()); // somebody else is at it
+///     };
+///     txn.execute_unprepared("INSERT INTO report …").await?;
+///     txn.commit().await
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // This example runs on SQLite, which has no named locks.
+/// let db = Database::connect("sqlite::memory:").await?;
+/// assert!(matches!(nightly_report(&db).await, Err(Error::Unsupported(_))));
+/// # Ok(())
 /// # }
 /// ```
 #[must_use = "the lock is held until the transaction ends"]
@@ -115,31 +123,23 @@ impl AdvisoryTransaction {
     async fn wait(&self, name: &str, wait: LockWait, advisory: &Advisory) -> Result<bool, Error> {
         let started = Instant::now();
         loop {
-            let left = match wait {
-                LockWait::AtMost(limit) => Some(limit.saturating_sub(started.elapsed())),
-                LockWait::AsSet | LockWait::NoWait | LockWait::SkipLocked => None,
+            let (piece, is_last) = match (wait, advisory.longest_wait) {
+                (LockWait::AsSet, Some(longest)) => (LockWait::AtMost(longest), false),
+                (LockWait::AtMost(limit), Some(longest)) => {
+                    let left = limit.saturating_sub(started.elapsed());
+                    (LockWait::at_most(left.min(longest)), left <= longest)
+                }
+                _ => (wait, true),
             };
-            let this_time = match (left, advisory.longest_wait) {
-                (Some(left), Some(longest)) => LockWait::at_most(left.min(longest)),
-                (Some(left), None) => LockWait::at_most(left),
-                (None, _) => wait,
-            };
-            let statement = (advisory.take)(name, this_time);
-            match waiting(&self.txn, this_time, self.txn.query_one_raw(statement)).await {
+            let statement = (advisory.take)(name, piece);
+            match waiting(&self.txn, piece, self.txn.query_one_raw(statement)).await {
                 Ok(Some(row)) if row.try_get_by_index::<Option<i64>>(0)? == Some(1) => return Ok(true),
+                Ok(_) if is_last => return Ok(false),
                 Ok(_) => {}
                 Err((err, attempt)) => {
                     let err = failure(&self.txn, name, Operation::Lock, err, &attempt).await;
                     return if err.is_lock_unavailable() { Ok(false) } else { Err(err) };
                 }
-            }
-            let is_over = match (wait, advisory.longest_wait) {
-                (LockWait::AsSet, Some(_)) => false,
-                (LockWait::AtMost(limit), Some(_)) => started.elapsed() >= limit,
-                _ => true,
-            };
-            if is_over {
-                return Ok(false);
             }
         }
     }

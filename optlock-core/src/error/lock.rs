@@ -21,6 +21,27 @@ use crate::value::RowKey;
 /// | [`Fault::Serialization`] | the row has changed since this transaction's snapshot |
 ///
 /// [`transaction`](Self::transaction) says what is left of the transaction. The database's own error is the `source()`.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc_fixture.rs")); }
+/// # use fixture::product;
+/// use optlock::prelude::*;
+/// use optlock::{Error, Fault, TransactionState};
+/// use sea_orm::TransactionTrait;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let file = fixture::file().await?;
+/// let (ann, bob) = (file.connect().await?.begin().await?, file.connect().await?.begin().await?);
+/// product::Entity::find_by_id(7).for_update().one(&ann).await?;
+/// let Err(Error::Lock(err)) = product::Entity::find_by_id(7).for_update().nowait().one(&bob).await else {
+///     panic!("Ann holds it");
+/// };
+/// assert_eq!((err.target(), err.fault()), ("product", Fault::LockNotAvailable));
+/// assert_eq!(err.transaction(), TransactionState::Usable); // on SQLite, which this example runs on
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{}", .facts)]
 pub struct LockError {
@@ -104,6 +125,19 @@ impl LockError {
 /// What a query with `DISTINCT`, `GROUP BY`, an aggregate or a `UNION` returns are no rows of a table. PostgreSQL refuses to lock
 /// them; MariaDB and MySQL accept some of them, and lock what they happen to read. Lock the rows by key, and
 /// compute in a second query. [`lock_in_order`](crate::lock_in_order) cannot have one table twice: give it the keys of both in one.
+/// [`all_by_key`](crate::LockSelect::all_by_key) cannot have an index hint on MySQL and MariaDB, where the index is what the order comes from.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc_fixture.rs")); }
+/// # use fixture::product;
+/// use optlock::prelude::*;
+/// use optlock::Error;
+/// use sea_orm::{DbBackend, QuerySelect};
+///
+/// let distinct = product::Entity::find().distinct().for_update().build(DbBackend::MySql);
+/// let Err(Error::NotLockable(err)) = distinct else { panic!("not rows of the table") };
+/// assert_eq!(err.to_string(), "a locking read of product cannot have DISTINCT");
+/// ```
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("a locking read of {table} cannot have {clause}")]
 pub struct NotLockable {
@@ -128,6 +162,26 @@ impl NotLockable {
 }
 
 /// Not all the rows that were to be locked are there. Those that are there are locked.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc_fixture.rs")); }
+/// # use fixture::product;
+/// use optlock::prelude::*;
+/// use optlock::Error;
+/// use sea_orm::TransactionTrait;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (db, _) = fixture::shop().await?;
+/// let txn = db.begin().await?;
+/// let Err(Error::MissingRows(err)) = product::Entity::lock_all(&txn, [7, 8]).await?.into_vec() else {
+///     panic!("there is no 8");
+/// };
+/// assert_eq!((err.table(), err.found(), err.wanted()), ("product", 1, 2));
+/// assert_eq!(err.missing()[0].to_string(), "8");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{} of {} rows of {} are there, without {}", .0.found, .0.wanted, .0.table, names(&.0.missing))]
 pub struct MissingRows(Box<Shortfall>);

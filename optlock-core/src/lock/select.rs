@@ -101,6 +101,32 @@ mod private {
 ///
 /// Filters, order and limit can be set before or after. At READ COMMITTED, PostgreSQL sorts before it locks: where it had to
 /// wait for a row whose sort column has changed meanwhile, the rows come in the old order.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc_fixture.rs")); }
+/// # use fixture::product;
+/// use std::time::Duration;
+///
+/// use optlock::prelude::*;
+/// use sea_orm::TransactionTrait;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (db, _) = fixture::shop().await?;
+/// let txn = db.begin().await?;
+/// let in_stock = product::Entity::find().filter(product::Column::Stock.gt(0));
+///
+/// // Wait, but not for long.
+/// let rows = in_stock.clone().for_update().wait(Duration::from_millis(200)).all(&txn).await?;
+/// assert_eq!(rows.len(), 1);
+///
+/// // Whatever is free, and no more than ten of it: the next work of a queue.
+/// let rows = in_stock.for_update().skip_locked().limit(10).all(&txn).await?;
+/// assert_eq!(rows[0].name, "tea");
+/// txn.commit().await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "a locking read does nothing until it is executed"]
 pub struct LockSelect<S: LockSource, W = WaitUnsaid> {

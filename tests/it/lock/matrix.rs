@@ -241,70 +241,86 @@ async fn every_strength_and_wait_does_what_it_says_while_a_rival_holds_the_row(c
 
 async fn check(context: &Context, strength: Strength, wait: Wait) -> Result<()> {
     let rival = begin(&context.other).await?;
-    // A key share keeps out no less than this.
+    // Keeps out every other lock.
     let held = item::Entity::find_by_id(1).for_update().one(&rival).await?;
     assert_eq!(held.map(|row| row.id), Some(1));
 
-    let txn = context.db.begin().await?;
-    let lock = AnyLock::new(item::Entity::find(), strength, wait);
-    let is_row_locks = context.backend.expected().has_row_locks;
+    let has_row_locks = context.backend.expected().has_row_locks;
     match wait {
-        Wait::AsSet if is_row_locks => {
-            let waiting = tokio::spawn(async move { lock.ids(&txn).await });
-            until_blocked(context).await?;
-            rival.rollback().await?;
-            assert_eq!(waiting.await??.len(), 3);
+        Wait::Nowait | Wait::AtMost => is_refused(context, rival, strength, wait).await,
+        Wait::SkipLocked if has_row_locks => {
+            let txn = context.db.begin().await?;
+            assert_eq!(
+                AnyLock::new(item::Entity::find(), strength, wait).ids(&txn).await?,
+                [2, 3]
+            );
+            Ok(rival.rollback().await?)
         }
-        Wait::SkipLocked if is_row_locks => {
-            assert_eq!(lock.ids(&txn).await?, [2, 3]);
-            rival.rollback().await?;
-        }
-        // The database is what is locked, so it is waited for.
+        // On SQLite it is the database that is waited for, and nobody shows that.
         Wait::AsSet | Wait::SkipLocked => {
-            let waiting = tokio::spawn(async move { lock.ids(&txn).await });
+            let db = context.db.clone();
+            let waiting = tokio::spawn(async move {
+                let txn = db.begin().await?;
+                AnyLock::new(item::Entity::find(), strength, wait).ids(&txn).await
+            });
+            if has_row_locks {
+                until_blocked(context).await?;
+            }
             rival.rollback().await?;
             assert_eq!(waiting.await??, [1, 2, 3]);
-        }
-        Wait::Nowait | Wait::AtMost => {
-            let started = Instant::now();
-            let Err(Error::Lock(err)) = lock.ids(&txn).await else {
-                return Err("the lock was granted".into());
-            };
-            let elapsed = started.elapsed();
-            let expected = if wait == Wait::Nowait {
-                Fault::LockNotAvailable
-            } else {
-                Fault::LockTimeout
-            };
-            assert_eq!(err.fault(), expected);
-            assert!(Error::from(err.clone()).is_lock_unavailable());
-            let state = if ends_transactions(context).await? {
-                TransactionState::RolledBack
-            } else if context.backend.expected().survives_errors {
-                TransactionState::Usable
-            } else {
-                TransactionState::MustRollBack
-            };
-            assert_eq!(err.transaction(), state);
-            assert_eq!((err.target(), err.operation()), ("item", optlock::Operation::Lock));
-            match wait {
-                Wait::Nowait => assert!(elapsed < Duration::from_millis(100), "{elapsed:?}"),
-                // Rounded up to a second, at most.
-                _ => assert!(elapsed >= LIMIT && elapsed < Duration::from_secs(10), "{elapsed:?}"),
-            }
-            rival.rollback().await?;
-            if state == TransactionState::Usable {
-                let ids = AnyLock::new(item::Entity::find(), strength, wait).ids(&txn).await?;
-                assert_eq!(ids, [1, 2, 3], "the transaction can go on");
-            }
-            if state == TransactionState::RolledBack {
-                let write = txn.execute_unprepared("UPDATE item SET qty = 77").await.unwrap_err();
-                assert_eq!(Error::from(write).fault(), Some(Fault::ReadOnly));
-            }
-            txn.rollback().await?;
+            Ok(())
         }
     }
-    Ok(())
+}
+
+async fn is_refused(context: &Context, rival: DatabaseTransaction, strength: Strength, wait: Wait) -> Result<()> {
+    let lock = || AnyLock::new(item::Entity::find(), strength, wait);
+    let mut took = Vec::new();
+    let (txn, err) = loop {
+        let txn = context.db.begin().await?;
+        let started = Instant::now();
+        let Err(Error::Lock(err)) = lock().ids(&txn).await else {
+            return Err("the lock was granted".into());
+        };
+        took.push(started.elapsed());
+        // How busy the machine is makes no wait of it.
+        if wait == Wait::AtMost || took.len() == 3 {
+            break (txn, err);
+        }
+    };
+    let quickest = took.iter().min().ok_or("no time")?;
+    if wait == Wait::Nowait {
+        assert!(*quickest < Duration::from_millis(100), "{quickest:?}");
+        assert_eq!(err.fault(), Fault::LockNotAvailable);
+    } else {
+        // Rounded up to a second, at most.
+        assert!(
+            LIMIT <= *quickest && *quickest < Duration::from_secs(10),
+            "{quickest:?}"
+        );
+        assert_eq!(err.fault(), Fault::LockTimeout);
+    }
+    let state = if ends_transactions(context).await? {
+        TransactionState::RolledBack
+    } else if context.backend.expected().survives_errors {
+        TransactionState::Usable
+    } else {
+        TransactionState::MustRollBack
+    };
+    assert_eq!(err.transaction(), state);
+    assert_eq!((err.target(), err.operation()), ("item", optlock::Operation::Lock));
+    assert!(Error::from(err).is_lock_unavailable());
+
+    rival.rollback().await?;
+    match state {
+        TransactionState::Usable => assert_eq!(lock().ids(&txn).await?, [1, 2, 3], "the transaction can go on"),
+        TransactionState::RolledBack => {
+            let write = txn.execute_unprepared("UPDATE item SET qty = 77").await.unwrap_err();
+            assert_eq!(Error::from(write).fault(), Some(Fault::ReadOnly));
+        }
+        TransactionState::MustRollBack => {}
+    }
+    Ok(txn.rollback().await?)
 }
 
 /// Whether a lock timeout ends the whole transaction: MariaDB with `innodb_rollback_on_timeout`, which can be set only when it

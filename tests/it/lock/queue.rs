@@ -131,7 +131,7 @@ async fn work_of_a_worker_that_is_killed_is_free_at_once(context: Context) -> Ou
     let txn = begin(&context.db).await?;
     let freed = item::Entity::find_by_id(1)
         .for_update()
-        .wait(std::time::Duration::from_secs(1))
+        .wait(std::time::Duration::from_secs(10))
         .one(&txn)
         .await?;
     assert!(freed.is_some());

@@ -250,6 +250,7 @@ async fn a_wait_of_the_session_is_told_from_a_refusal_by_its_length(context: Con
         Fault::LockTimeout
     );
     txn.rollback().await?;
+    db.execute_unprepared("PRAGMA busy_timeout = 60000").await?;
     let txn = db.begin().await?;
     assert!(item::Entity::find_by_id(1).one(&txn).await?.is_some());
     assert_eq!(
