@@ -4,8 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use sea_orm::sea_query::{Expr, ExprTrait, Order, SelectStatement, SimpleExpr, ValueTuple};
 use sea_orm::{
-    ColumnTrait, EntityTrait, FromQueryResult, IntoSimpleExpr, Iterable, ModelTrait, PrimaryKeyToColumn, QueryTrait,
-    Select,
+    ColumnTrait, EntityTrait, FromQueryResult, IntoSimpleExpr, Iterable, ModelTrait, PrimaryKeyToColumn, Select,
 };
 
 use super::key_order;
@@ -26,7 +25,7 @@ pub(super) struct KeyedRead<'t, E: EntityTrait, T> {
 impl<'t, E: EntityTrait, T: OpenTransaction> KeyedRead<'t, E, T> {
     pub(super) fn new<W>(txn: &'t T, select: LockSelect<Select<E>, W>) -> Result<Self, Error> {
         let request = select.request();
-        let mut query = select.into_source().into_query();
+        let mut query = select.query;
         query.clear_order_by().reset_limit().reset_offset();
         let backend = txn.get_database_backend();
         if has_index_hint(&backend.build(&query).sql, capabilities(backend).locking.quotes) {

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use sea_orm::sea_query::SelectStatement;
-use sea_orm::{DbBackend, QueryFilter, QueryOrder, Statement};
+use sea_orm::{DbBackend, QueryFilter, QueryOrder, QueryTrait, Statement};
 
 use super::source::LockSource;
 use crate::backend::LockRequest;
@@ -46,32 +46,32 @@ use crate::transaction::OpenTransaction;
 /// # Ok(())
 /// # }
 /// ```
-pub trait LockExt: LockSource {
+pub trait LockExt: LockSource + QueryTrait<QueryStatement = SelectStatement> + Sized {
     /// `FOR UPDATE`: nobody else can lock, change or delete the rows until the transaction ends.
     fn for_update(self) -> LockSelect<Self> {
-        LockSelect::new(self, LockStrength::Update)
+        LockSelect::new(self.into_query(), LockStrength::Update)
     }
 
     /// `FOR NO KEY UPDATE`: as [`for_update`](Self::for_update), but rows that refer to these can still be inserted. It is the lock that an update
     /// takes which leaves the key alone. `Unsupported` on MySQL and MariaDB.
     fn for_no_key_update(self) -> LockSelect<Self> {
-        LockSelect::new(self, LockStrength::NoKeyUpdate)
+        LockSelect::new(self.into_query(), LockStrength::NoKeyUpdate)
     }
 
     /// `FOR SHARE`: nobody can change or delete the rows until the transaction ends, but others can lock them in the same
     /// way. Two who share a lock and then both write end in a deadlock: lock what is to be written `for_update`.
     fn for_share(self) -> LockSelect<Self> {
-        LockSelect::new(self, LockStrength::Share)
+        LockSelect::new(self.into_query(), LockStrength::Share)
     }
 
     /// `FOR KEY SHARE`: nobody can delete the rows or change their keys until the transaction ends. `Unsupported` on MySQL and
     /// MariaDB.
     fn for_key_share(self) -> LockSelect<Self> {
-        LockSelect::new(self, LockStrength::KeyShare)
+        LockSelect::new(self.into_query(), LockStrength::KeyShare)
     }
 }
 
-impl<S: LockSource> LockExt for S {}
+impl<S: LockSource + QueryTrait<QueryStatement = SelectStatement>> LockExt for S {}
 
 /// A [`LockSelect`] of which nothing is said yet about waiting.
 #[derive(Clone, Copy, Debug)]
@@ -129,23 +129,23 @@ mod private {
 /// ```
 #[derive(Clone, Debug)]
 #[must_use = "a locking read does nothing until it is executed"]
-pub struct LockSelect<S: LockSource, W = WaitUnsaid> {
-    source: S,
+pub struct LockSelect<S, W = WaitUnsaid> {
+    pub(super) query: SelectStatement,
     strength: LockStrength,
     wait: LockWait,
     /// Whether only rows of the first entity are locked.
     of: bool,
-    state: PhantomData<W>,
+    types: PhantomData<(S, W)>,
 }
 
 impl<S: LockSource> LockSelect<S> {
-    fn new(source: S, strength: LockStrength) -> Self {
+    fn new(query: SelectStatement, strength: LockStrength) -> Self {
         Self {
-            source,
+            query,
             strength,
             wait: LockWait::AsSet,
             of: false,
-            state: PhantomData,
+            types: PhantomData,
         }
     }
 }
@@ -183,11 +183,11 @@ impl<S: LockSource, W> LockSelect<S, W> {
 
     fn waiting(self, wait: LockWait) -> LockSelect<S, WaitSaid> {
         LockSelect {
-            source: self.source,
+            query: self.query,
             strength: self.strength,
             wait,
             of: self.of,
-            state: PhantomData,
+            types: PhantomData,
         }
     }
 
@@ -209,23 +209,23 @@ impl<S: LockSource, W> LockSelect<S, W> {
     /// ```
     pub fn of(self, _: S::Entity) -> LockSelect<S::OfFirst, W> {
         LockSelect {
-            source: self.source.of_first(),
+            query: self.query,
             strength: self.strength,
             wait: self.wait,
             of: true,
-            state: PhantomData,
+            types: PhantomData,
         }
     }
 
     /// At most so many rows.
     pub fn limit(mut self, rows: u64) -> Self {
-        self.source.query().limit(rows);
+        self.query.limit(rows);
         self
     }
 
     /// Without the first so many rows, which may be locked all the same.
     pub fn offset(mut self, rows: u64) -> Self {
-        self.source.query().offset(rows);
+        self.query.offset(rows);
         self
     }
 
@@ -236,7 +236,7 @@ impl<S: LockSource, W> LockSelect<S, W> {
     ///
     /// [`Error::NotLockable`] and [`Error::Unsupported`].
     pub fn build(&self, backend: DbBackend) -> Result<Statement, Error> {
-        statement::<S::Entity>(backend, self.source.as_query().clone(), &self.request())
+        statement::<S::Entity>(backend, self.query.clone(), &self.request())
     }
 
     /// Locks the first row and returns it; `None` if there is none, or none that is not skipped.
@@ -268,10 +268,9 @@ impl<S: LockSource, W> LockSelect<S, W> {
     /// # Cancel safety
     ///
     /// As [`one`](Self::one).
-    pub async fn all<T: OpenTransaction>(mut self, txn: &T) -> Result<Vec<S::Row<'_, T>>, Error> {
+    pub async fn all<T: OpenTransaction>(self, txn: &T) -> Result<Vec<S::Row<'_, T>>, Error> {
         let request = self.request();
-        let query = self.source.query().take();
-        let rows = rows::<S::Entity, T>(txn, query, &request).await?;
+        let rows = rows::<S::Entity, T>(txn, self.query, &request).await?;
         let rows: Result<Vec<_>, _> = rows.iter().map(|row| S::row(row, txn)).collect();
         Ok(rows?)
     }
@@ -283,17 +282,13 @@ impl<S: LockSource, W> LockSelect<S, W> {
             of: self.of.then(table::<S::Entity>),
         }
     }
-
-    pub(super) fn into_source(self) -> S {
-        self.source
-    }
 }
 
 impl<S: LockSource, W> QueryFilter for LockSelect<S, W> {
     type QueryStatement = SelectStatement;
 
     fn query(&mut self) -> &mut SelectStatement {
-        self.source.query()
+        &mut self.query
     }
 }
 
@@ -301,6 +296,6 @@ impl<S: LockSource, W> QueryOrder for LockSelect<S, W> {
     type QueryStatement = SelectStatement;
 
     fn query(&mut self) -> &mut SelectStatement {
-        self.source.query()
+        &mut self.query
     }
 }
