@@ -64,7 +64,8 @@ impl AdvisoryTransaction {
     ///
     /// # Errors
     ///
-    /// [`Error::Unsupported`] on SQLite; [`Error::Database`].
+    /// [`Error::Unsupported`] on SQLite; [`Error::Lock`] if the session has a `lock_timeout` of its own on PostgreSQL, which
+    /// runs out; [`Error::Database`].
     ///
     /// # Cancel safety
     ///
@@ -138,7 +139,12 @@ impl AdvisoryTransaction {
                 Ok(_) => {}
                 Err((err, attempt)) => {
                     let err = failure(&self.txn, name, Operation::Lock, err, &attempt).await;
-                    return if err.is_lock_unavailable() { Ok(false) } else { Err(err) };
+                    // A session whose own setting is shorter than for ever is none that was asked for a limit.
+                    return if wait != LockWait::AsSet && err.is_lock_unavailable() {
+                        Ok(false)
+                    } else {
+                        Err(err)
+                    };
                 }
             }
         }
@@ -188,7 +194,7 @@ async fn close(session: Option<Session>, outcome: Result<(), DbErr>) -> Result<(
     Ok(outcome?)
 }
 
-/// The server said that it would wait, and then that it has no lock.
+/// The server has answered neither with the lock nor with an error: its thread was killed.
 fn lost(name: &str) -> Error {
     DbErr::Custom(format!("the named lock `{name}` was not granted")).into()
 }

@@ -37,6 +37,7 @@ use sea_orm::{ConnectionTrait, TransactionSession};
     message = "`{Self}` is not an open transaction",
     label = "a row lock that is taken here would be given up before this call returns",
     note = "locks live in transactions: `let txn = db.begin().await?;`, then pass `&txn`",
+    note = "of an `AdvisoryTransaction`, pass `&*txn`",
     note = "generic code says `T: OpenTransaction` instead of `C: ConnectionTrait`"
 )]
 pub trait OpenTransaction: ConnectionTrait {}

@@ -17,7 +17,7 @@ pub(crate) async fn until_blocked(context: &Context) -> Outcome {
     until_blocked_on(context, "item").await
 }
 
-/// Returns once some statement about a table in the case's database waits for a lock.
+/// Returns once some statement in the case's database waits for a lock: about a table, on PostgreSQL, or any.
 pub(crate) async fn until_blocked_on(context: &Context, table: &str) -> Outcome {
     let query = match context.backend {
         Backend::Postgres => format!(

@@ -17,8 +17,10 @@ pub enum Fault {
     /// PostgreSQL reports the end of its `lock_timeout` in the same way; MariaDB reports `NOWAIT` as
     /// [`Fault::LockTimeout`].
     LockNotAvailable,
-    /// The wait for a lock took too long (MariaDB and MySQL 1205).
+    /// The wait for a lock took too long (MariaDB and MySQL 1205; for a row lock of optlock, also PostgreSQL 55P03 and SQLite 5).
     LockTimeout,
+    /// The server has no room for more locks, and has rolled back the transaction (MariaDB and MySQL 1206). Lock fewer rows.
+    OutOfLocks,
     /// Another connection is writing to the SQLite database.
     Busy,
     /// A unique or exclusion constraint refused the write.

@@ -28,7 +28,7 @@ pub(crate) struct Locking {
     /// How text is written in SQL.
     pub(crate) quotes: Quotes,
     /// Whether rows can be locked that an outer join may leave out.
-    pub(crate) locks_outer_joins: bool,
+    pub(crate) outer_joins: OuterJoinLocks,
     /// The setting that bounds a wait, where a statement cannot say it itself.
     pub(crate) wait_setting: Option<WaitSetting>,
     /// How a locking read of many keys is made to lock them in the order of the key.
@@ -54,6 +54,17 @@ pub(crate) enum LockUnit {
     Row,
     /// The whole database: by a write to no row, ahead of the read.
     Database,
+}
+
+/// Locks on rows that an outer join may leave out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OuterJoinLocks {
+    /// The server refuses them.
+    Never,
+    /// They are taken, but a row that is skipped comes back as one that is not there.
+    UnlessSkipping,
+    /// No row can be locked or skipped alone.
+    Always,
 }
 
 /// How a quote within a text is written.

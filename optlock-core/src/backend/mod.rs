@@ -13,7 +13,7 @@ use sea_orm::{DbBackend, DbErr};
 pub use fault::Fault;
 
 pub(crate) use advisory::{Advisory, Session};
-pub(crate) use locking::{Attempt, LockRequest, LockUnit, Quotes, WaitSetting};
+pub(crate) use locking::{Attempt, LockRequest, LockUnit, OuterJoinLocks, Quotes, WaitSetting};
 
 use locking::Locking;
 
@@ -101,7 +101,7 @@ const UNKNOWN: Capabilities = Capabilities {
         read: |_, request| Err(request.strength.to_string()),
         unit: LockUnit::Row,
         quotes: Quotes::Doubled,
-        locks_outer_joins: false,
+        outer_joins: OuterJoinLocks::Never,
         wait_setting: None,
         in_key_order: |_| {},
         locks_as_sorted: false,

@@ -7,7 +7,7 @@ use sea_orm::sea_query::{Expr, ExprTrait, LockType, SelectStatement, SimpleExpr}
 use sea_orm::{DbBackend, Statement};
 
 use super::advisory::Advisory;
-use super::locking::{Attempt, LockRequest, LockUnit, Locking, Quotes};
+use super::locking::{Attempt, LockRequest, LockUnit, Locking, OuterJoinLocks, Quotes};
 use super::{Capabilities, Confirming, Fault, Returning};
 use crate::lock_mode::{LockStrength, LockWait, millis};
 use crate::transaction::TransactionState;
@@ -31,7 +31,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
         read: locking_read,
         unit: LockUnit::Row,
         quotes: Quotes::Backslash,
-        locks_outer_joins: true,
+        outer_joins: OuterJoinLocks::UnlessSkipping,
         // A statement says itself how long it waits.
         wait_setting: None,
         in_key_order,
@@ -42,9 +42,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
         lock_fault,
         aftermath,
         timeout_rolls_back: Some("SELECT @@innodb_rollback_on_timeout"),
-        // ROLLBACK first: START TRANSACTION would commit a transaction that is open after all. In one piece, so that
-        // nothing comes in between.
-        seal: Some("ROLLBACK; START TRANSACTION READ ONLY"),
+        seal: Some(SEAL),
     },
     advisory: Some(Advisory {
         take: take_advisory_lock,
@@ -55,6 +53,13 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
         isolation_level: None,
     }),
 };
+
+/// In one piece, so that nothing comes in between. ROLLBACK first: START TRANSACTION would commit a transaction that is open
+/// after all.
+///
+/// The savepoints of nested transactions are not set again, though that would let their rollbacks succeed: somebody who handles the
+/// error, rolls back a nested transaction and commits the outer one would not be told that all of it is gone.
+const SEAL: &str = "ROLLBACK; START TRANSACTION READ ONLY";
 
 /// One text for both servers, and nothing that a session would keep.
 ///
@@ -117,14 +122,16 @@ fn lock_fault(fault: Fault, attempt: &Attempt) -> Option<Fault> {
         Fault::Cancelled if matches!(attempt.wait, LockWait::AtMost(_)) && attempt.waited_in_full() => {
             Some(Fault::LockTimeout)
         }
-        Fault::LockTimeout | Fault::LockNotAvailable | Fault::Deadlock | Fault::Serialization => Some(fault),
+        Fault::LockTimeout | Fault::LockNotAvailable | Fault::Deadlock | Fault::Serialization | Fault::OutOfLocks => {
+            Some(fault)
+        }
         _ => None,
     }
 }
 
 fn aftermath(fault: Fault) -> TransactionState {
     match fault {
-        Fault::Deadlock | Fault::Serialization => TransactionState::RolledBack,
+        Fault::Deadlock | Fault::Serialization | Fault::OutOfLocks => TransactionState::RolledBack,
         _ => TransactionState::Usable,
     }
 }
@@ -171,6 +178,8 @@ mod code {
     pub(super) const DUP_ENTRY: u16 = 1062;
     pub(super) const DUP_UNIQUE: u16 = 1169;
     pub(super) const LOCK_WAIT_TIMEOUT: u16 = 1205;
+    /// The whole transaction is rolled back, as after a deadlock.
+    pub(super) const LOCK_TABLE_FULL: u16 = 1206;
     pub(super) const LOCK_DEADLOCK: u16 = 1213;
     pub(super) const NO_REFERENCED_ROW: u16 = 1216;
     pub(super) const ROW_IS_REFERENCED: u16 = 1217;
@@ -221,6 +230,7 @@ fn meaning(number: u16) -> Fault {
     match number {
         code::CHECKREAD => Fault::Serialization,
         code::LOCK_DEADLOCK | code::USER_LOCK_DEADLOCK => Fault::Deadlock,
+        code::LOCK_TABLE_FULL => Fault::OutOfLocks,
         code::LOCK_NOWAIT => Fault::LockNotAvailable,
         code::LOCK_WAIT_TIMEOUT => Fault::LockTimeout,
         code::DUP_KEY
@@ -264,6 +274,7 @@ mod tests {
     fn numbers_have_their_meaning() {
         let table = [
             (1020, Fault::Serialization),
+            (1206, Fault::OutOfLocks),
             (1213, Fault::Deadlock),
             (3058, Fault::Deadlock),
             (3572, Fault::LockNotAvailable),

@@ -4,7 +4,7 @@ use sea_orm::sea_query::{Alias, Expr, ExprTrait, LockBehavior, LockType, SelectS
 use sea_orm::{DbBackend, IsolationLevel, Statement};
 
 use super::advisory::Advisory;
-use super::locking::{Attempt, LockRequest, LockUnit, Locking, Quotes, WaitSetting};
+use super::locking::{Attempt, LockRequest, LockUnit, Locking, OuterJoinLocks, Quotes, WaitSetting};
 use super::{Capabilities, Confirming, Fault, Returning};
 use crate::lock_mode::{LockStrength, LockWait, millis};
 use crate::transaction::TransactionState;
@@ -28,7 +28,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
         read: |query, request| Ok(locking_read(query, request)),
         unit: LockUnit::Row,
         quotes: Quotes::Doubled,
-        locks_outer_joins: false,
+        outer_joins: OuterJoinLocks::Never,
         wait_setting: Some(LOCK_TIMEOUT),
         // Rows are locked after they are sorted.
         in_key_order: |_| {},

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sea_orm::sea_query::{ExprTrait, Func, SimpleExpr};
 use sea_orm::{DbBackend, Statement};
 
-use super::locking::{Attempt, LockUnit, Locking, Quotes, WaitSetting};
+use super::locking::{Attempt, LockUnit, Locking, OuterJoinLocks, Quotes, WaitSetting};
 use super::{Capabilities, Confirming, Fault, Returning};
 use crate::lock_mode::{LockWait, millis};
 use crate::transaction::TransactionState;
@@ -30,7 +30,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
         read: |query, _| Ok(DbBackend::Sqlite.build(&query)),
         unit: LockUnit::Database,
         quotes: Quotes::Doubled,
-        locks_outer_joins: true,
+        outer_joins: OuterJoinLocks::Always,
         wait_setting: Some(BUSY_TIMEOUT),
         in_key_order: |_| {},
         locks_as_sorted: true,

@@ -11,7 +11,7 @@ use crate::value::RowKey;
 
 /// A lock that was not granted, or a write that met somebody else's.
 ///
-/// [`fault`](Self::fault) is one of four, whichever database it is and whatever its own code for it is:
+/// [`fault`](Self::fault) is one of these, whichever database it is and whatever its own code for it is:
 ///
 /// | | |
 /// | --- | --- |
@@ -19,6 +19,7 @@ use crate::value::RowKey;
 /// | [`Fault::LockTimeout`] | somebody else held the row for longer than the lock was to wait |
 /// | [`Fault::Deadlock`] | this transaction and another one waited for each other, and this one was chosen to fail |
 /// | [`Fault::Serialization`] | the row has changed since this transaction's snapshot |
+/// | [`Fault::OutOfLocks`] | the server has no room for more locks (MySQL, MariaDB) |
 ///
 /// [`transaction`](Self::transaction) says what is left of the transaction. The database's own error is the `source()`.
 ///
@@ -70,6 +71,7 @@ impl fmt::Display for Facts {
             Fault::LockTimeout => "somebody else held the lock for too long",
             Fault::Deadlock => "a deadlock was broken",
             Fault::Serialization => "it has changed since the transaction's snapshot",
+            Fault::OutOfLocks => "the server has no room for more locks",
             _ => "the lock was not granted",
         };
         write!(f, "{operation} of {target} failed: {what}; {transaction}")
@@ -105,7 +107,7 @@ impl LockError {
         self.facts.operation
     }
 
-    /// Why it failed: one of the four above.
+    /// Why it failed: one of those above.
     pub fn fault(&self) -> Fault {
         self.facts.fault
     }
@@ -183,7 +185,7 @@ impl NotLockable {
 /// # }
 /// ```
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{} of {} rows of {} are there, without {}", .0.found, .0.wanted, .0.table, names(&.0.missing))]
+#[error("{}", .0)]
 pub struct MissingRows(Box<Shortfall>);
 
 #[derive(Clone, Debug)]
@@ -219,17 +221,35 @@ impl MissingRows {
         self.0.found
     }
 
-    /// The keys of the rows that are not there, in the caller's order. None if it was only that one key was named twice.
+    /// The keys of the rows that are not there, in the caller's order. None if it was only that a key was named twice, or one
+    /// too many.
     pub fn missing(&self) -> &[RowKey] {
         &self.0.missing
     }
 }
 
-fn names(keys: &[RowKey]) -> String {
-    if keys.is_empty() {
-        return "any key that is missing: some key was named twice".to_owned();
+impl fmt::Display for Shortfall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            table,
+            wanted,
+            found,
+            missing,
+        } = self;
+        if missing.is_empty() {
+            // All are there: it is the caller who named a key twice, or one more than the array takes.
+            return write!(
+                f,
+                "{wanted} different rows of {table} were wanted, but {found} were named"
+            );
+        }
+        let missing: Vec<_> = missing.iter().map(ToString::to_string).collect();
+        write!(
+            f,
+            "{wanted} rows of {table} were wanted, but these are not there: {}",
+            missing.join(", ")
+        )
     }
-    keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -266,6 +286,14 @@ mod tests {
     fn missing_rows_are_named() {
         let keys = vec![RowKey::new([9_i32.into()]), RowKey::new([4_i32.into()])];
         let err = MissingRows::new("account", 3, 1, keys);
-        assert_eq!(err.to_string(), "1 of 3 rows of account are there, without 9, 4");
+        assert_eq!(
+            err.to_string(),
+            "3 rows of account were wanted, but these are not there: 9, 4"
+        );
+        let err = MissingRows::new("account", 2, 1, Vec::new());
+        assert_eq!(
+            err.to_string(),
+            "2 different rows of account were wanted, but 1 were named"
+        );
     }
 }

@@ -185,8 +185,8 @@ impl Error {
     }
 
     /// Whether somebody else holds a lock that was asked for, so that the lock was not granted at once (`nowait`) or in
-    /// time: [`Fault::LockNotAvailable`] and [`Fault::LockTimeout`]. [`LockError::transaction`] says whether the
-    /// transaction can go on.
+    /// time: [`Fault::LockNotAvailable`], [`Fault::LockTimeout`], and [`Fault::Busy`] of a statement of SQLite that is no lock of
+    /// optlock's, such as `BEGIN IMMEDIATE`. [`LockError::transaction`] says whether the transaction can go on.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc_fixture.rs")); }
@@ -205,10 +205,13 @@ impl Error {
     /// # }
     /// ```
     pub fn is_lock_unavailable(&self) -> bool {
-        matches!(self.fault(), Some(Fault::LockNotAvailable | Fault::LockTimeout))
+        matches!(
+            self.fault(),
+            Some(Fault::LockNotAvailable | Fault::LockTimeout | Fault::Busy)
+        )
     }
 
-    /// What the database reported, if it reported an error: for [`Error::Database`], and for errors that have a
+    /// What the database reported, if it reported an error, in the sense of [`LockError::fault`] where it is about a lock: for [`Error::Database`], and for errors that have a
     /// database error as their cause.
     ///
     /// ```

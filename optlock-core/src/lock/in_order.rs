@@ -5,12 +5,11 @@ use std::future::Future;
 use sea_orm::EntityTrait;
 
 use super::rows::{LockKeys, LockedRows, lock_keys};
-use super::select::LockExt;
 use crate::entity::table;
 use crate::error::{Error, NotLockable};
 use crate::transaction::OpenTransaction;
 
-/// Locks rows of two, three or four entities `FOR UPDATE`: table by table in the order of their names, and each table in
+/// Locks rows of two, three or four entities: table by table in the order of their names, and each table in
 /// the order of its key, whatever the order of the arguments. Callers who lock all their rows in one call of this never
 /// meet in a deadlock.
 ///
@@ -89,7 +88,7 @@ macro_rules! lock_tables {
                     $(if name == Name::of::<$entity>()
                         && let Some(keys) = $keys.take()
                     {
-                        $rows = lock_keys($entity::find().for_update(), txn, keys).await?;
+                        $rows = lock_keys(txn, keys).await?;
                     })+
                 }
                 Ok(($($rows,)+))

@@ -8,13 +8,14 @@ use sea_orm::{
 };
 
 use super::key_order;
-use super::select::LockSelect;
+use super::select::{LockSelect, WaitSaid};
 use crate::backend::{LockRequest, LockUnit, capabilities};
 use crate::entity::table;
 use crate::error::{Error, NotLockable, Unsupported};
 use crate::locking_read::{has_index_hint, rows};
 use crate::transaction::OpenTransaction;
 
+/// A select, and the lock that it takes, to which keys are added.
 pub(super) struct KeyedRead<'t, E: EntityTrait, T> {
     txn: &'t T,
     query: SelectStatement,
@@ -23,7 +24,7 @@ pub(super) struct KeyedRead<'t, E: EntityTrait, T> {
 }
 
 impl<'t, E: EntityTrait, T: OpenTransaction> KeyedRead<'t, E, T> {
-    pub(super) fn new<W>(txn: &'t T, select: LockSelect<Select<E>, W>) -> Result<Self, Error> {
+    pub(super) fn new(txn: &'t T, select: LockSelect<Select<E>, WaitSaid>) -> Result<Self, Error> {
         let request = select.request();
         let mut query = select.query;
         query.clear_order_by().reset_limit().reset_offset();
@@ -63,13 +64,13 @@ impl<'t, E: EntityTrait, T: OpenTransaction> KeyedRead<'t, E, T> {
         rows: &mut [Option<E::Model>],
     ) -> Result<HashSet<ValueTuple>, Error> {
         let unclear: Vec<usize> = (0..keys.len()).filter(|index| rows[*index].is_none()).collect();
-        let mut some = false;
+        let mut found_any = false;
         for chunk in self.chunks(unclear.iter().map(|index| keys[*index].clone()).collect())? {
-            some |= !self.rows(&chunk).await?.is_empty();
+            found_any |= !self.rows(&chunk).await?.is_empty();
         }
-        let mut twice = HashSet::new();
-        if !some {
-            return Ok(twice);
+        let mut duplicates = HashSet::new();
+        if !found_any {
+            return Ok(duplicates);
         }
         let mut taken: HashSet<ValueTuple> = rows.iter().flatten().map(ModelTrait::get_primary_key_value).collect();
         for index in unclear {
@@ -77,11 +78,11 @@ impl<'t, E: EntityTrait, T: OpenTransaction> KeyedRead<'t, E, T> {
                 if taken.insert(own) {
                     rows[index] = Some(model);
                 } else {
-                    twice.insert(keys[index].clone());
+                    duplicates.insert(keys[index].clone());
                 }
             }
         }
-        Ok(twice)
+        Ok(duplicates)
     }
 
     /// The keys in pieces that a statement has parameters for, in an order that is everybody's.

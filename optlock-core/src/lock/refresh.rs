@@ -1,6 +1,7 @@
 //! From a model in hand to a locked row.
 
 use std::future::Future;
+use std::time::Duration;
 
 use sea_orm::{EntityTrait, FromQueryResult, ModelTrait, QueryFilter, QueryTrait};
 
@@ -48,37 +49,56 @@ pub trait LockModel: ModelTrait<Entity: Versioned<Model = Self>> + FromQueryResu
     /// # Cancel safety
     ///
     /// As [`LockSelect::one`](super::LockSelect::one).
-    fn lock<T: OpenTransaction>(self, txn: &T) -> impl Future<Output = Result<Locked<'_, Self, T>, Error>> + Send;
+    fn lock<T: OpenTransaction>(self, txn: &T) -> impl Future<Output = Result<Locked<'_, Self, T>, Error>> + Send {
+        refresh(self, txn, LockWait::AsSet)
+    }
+
+    /// As [`lock`](Self::lock), but waits for the row for no longer than `limit`: see
+    /// [`LockSelect::wait`](super::LockSelect::wait).
+    ///
+    /// # Errors
+    ///
+    /// As [`lock`](Self::lock).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`lock`](Self::lock).
+    fn lock_within<T: OpenTransaction>(
+        self,
+        txn: &T,
+        limit: Duration,
+    ) -> impl Future<Output = Result<Locked<'_, Self, T>, Error>> + Send {
+        refresh(self, txn, LockWait::at_most(limit))
+    }
 }
 
-impl<M> LockModel for M
+impl<M> LockModel for M where M: ModelTrait<Entity: Versioned<Model = M>> + FromQueryResult {}
+
+async fn refresh<M, T>(model: M, txn: &T, wait: LockWait) -> Result<Locked<'_, M, T>, Error>
 where
-    M: ModelTrait<Entity: Versioned<Model = M>> + FromQueryResult,
+    M: LockModel,
+    T: OpenTransaction,
 {
-    async fn lock<T: OpenTransaction>(self, txn: &T) -> Result<Locked<'_, Self, T>, Error> {
-        let row = Row::<M::Entity>::of(&M::Entity::into_active_model(self), Operation::Lock)?;
-        let query = M::Entity::find().filter(row.by_key()).into_query();
-        let request = LockRequest {
-            strength: LockStrength::Update,
-            wait: LockWait::AsSet,
-            of: None,
-        };
-        let read = rows::<M::Entity, T>(txn, query, &request).await;
-        let read = read.map_err(|err| match err {
-            Error::Lock(err) if err.fault() == Fault::Serialization => {
-                refused(&row, Operation::Lock, err.into_db_err())
-            }
-            err => err,
-        })?;
-        let Some(result) = read.first() else {
-            return Err(gone(&row, Operation::Lock));
-        };
-        let model = M::from_query_result(result, "")?;
-        let version = version_of::<M::Entity>(&model)?;
-        if version == row.expected {
-            Ok(Locked::new(model, txn))
-        } else {
-            Err(changed_since(&row, Operation::Lock, version, model))
-        }
+    let row = Row::<M::Entity>::of(&M::Entity::into_active_model(model), Operation::Lock)?;
+    let query = M::Entity::find().filter(row.by_key()).into_query();
+    let request = LockRequest {
+        strength: LockStrength::Update,
+        wait,
+        of: None,
+    };
+    let read = rows::<M::Entity, T>(txn, query, &request).await;
+    let read = read.map_err(|err| match err {
+        Error::Lock(err) if err.fault() == Fault::Serialization => refused(&row, Operation::Lock, err.into_db_err()),
+        err => err,
+    })?;
+    let Some(result) = read.first() else {
+        return Err(gone(&row, Operation::Lock));
+    };
+    let model = M::from_query_result(result, "")?;
+    let version = version_of::<M::Entity>(&model)?;
+    if version == row.expected {
+        Ok(Locked::new(model, txn))
+    } else {
+        Err(changed_since(&row, Operation::Lock, version, model))
     }
 }

@@ -10,7 +10,7 @@ use sea_orm::{DatabaseTransaction, EntityTrait, ModelTrait, PrimaryKeyTrait, Sel
 use super::key_order;
 use super::keyed_read::KeyedRead;
 use super::locked::Locked;
-use super::select::{LockExt, LockSelect};
+use super::select::{LockExt, LockSelect, WaitSaid};
 use crate::entity::table;
 use crate::error::{Error, MissingRows};
 use crate::transaction::OpenTransaction;
@@ -35,7 +35,7 @@ type Key<E> = <<E as EntityTrait>::PrimaryKey as PrimaryKeyTrait>::ValueType;
 /// assert_eq!((tea.name.as_str(), mug.name.as_str()), ("tea", "mug"));
 ///
 /// let err = product::Entity::lock_all(&txn, [7, 8, 9]).await?.into_vec().unwrap_err();
-/// assert_eq!(err.to_string(), "1 of 3 rows of product are there, without 8, 9");
+/// assert_eq!(err.to_string(), "3 rows of product were wanted, but these are not there: 8, 9");
 /// txn.commit().await?;
 /// # Ok(())
 /// # }
@@ -62,15 +62,16 @@ pub trait LockRows: EntityTrait {
         T: OpenTransaction,
         I: IntoIterator<Item: Into<Key<Self>>>,
     {
-        lock_keys(Self::find().for_update(), txn, LockKeys::new(keys))
+        lock_keys(txn, Self::keys(keys))
     }
 
-    /// The keys of rows that [`lock_in_order`](super::lock_in_order) is to lock together with rows of other entities.
+    /// The keys of rows that [`lock_in_order`](super::lock_in_order) is to lock `FOR UPDATE` together with rows of other entities. Another strength, or a
+    /// bound on the wait: `Entity::find().for_share().wait(limit).keys(keys)`.
     fn keys<I>(keys: I) -> LockKeys<Self>
     where
         I: IntoIterator<Item: Into<Key<Self>>>,
     {
-        LockKeys::new(keys)
+        Self::find().for_update().keys(keys)
     }
 }
 
@@ -98,33 +99,31 @@ impl<E: EntityTrait, W> LockSelect<Select<E>, W> {
     where
         T: OpenTransaction,
         I: IntoIterator<Item: Into<Key<E>>>,
-        W: Send,
     {
-        lock_keys(self, txn, LockKeys::new(keys))
+        lock_keys(txn, self.keys(keys))
     }
-}
 
-/// The keys of rows that are to be locked, made by [`LockRows::keys`].
-#[derive(Clone, Debug)]
-#[must_use = "keys lock nothing until they are given to `lock_in_order`"]
-pub struct LockKeys<E: EntityTrait> {
-    /// In the caller's order, each once.
-    pub(super) keys: Vec<ValueTuple>,
-    entity: std::marker::PhantomData<E>,
-}
-
-impl<E: EntityTrait> LockKeys<E> {
-    fn new<I>(keys: I) -> Self
+    /// The keys of rows that [`lock_in_order`](super::lock_in_order) is to lock in this way, together with rows of other entities.
+    pub fn keys<I>(self, keys: I) -> LockKeys<E>
     where
         I: IntoIterator<Item: Into<Key<E>>>,
     {
         let mut seen = HashSet::new();
         let keys = keys.into_iter().map(|key| key.into().into_value_tuple());
-        Self {
+        LockKeys {
+            select: self.said(),
             keys: keys.filter(|key| seen.insert(key.clone())).collect(),
-            entity: std::marker::PhantomData,
         }
     }
+}
+
+/// The keys of rows that are to be locked, and how, made by [`LockRows::keys`] and [`LockSelect::keys`].
+#[derive(Clone, Debug)]
+#[must_use = "keys lock nothing until they are given to `lock_in_order`"]
+pub struct LockKeys<E: EntityTrait> {
+    select: LockSelect<Select<E>, WaitSaid>,
+    /// In the caller's order, each once.
+    keys: Vec<ValueTuple>,
 }
 
 /// Rows that were locked by their keys, and the keys that have no row.
@@ -157,6 +156,9 @@ impl<'t, M: ModelTrait, T: OpenTransaction> LockedRows<'t, M, T> {
     ///
     /// [`Error::MissingRows`] if there are fewer or more, because some are missing or a key was named twice.
     pub fn into_array<const N: usize>(self) -> Result<[Locked<'t, M, T>; N], Error> {
+        if !self.missing.is_empty() {
+            return Err(self.incomplete(N));
+        }
         let Self { rows, missing } = self;
         rows.try_into().map_err(|rows| Self { rows, missing }.incomplete(N))
     }
@@ -190,30 +192,27 @@ impl<M: ModelTrait, T> fmt::Debug for LockedRows<'_, M, T> {
 }
 
 /// Locks rows by key. Each statement locks in the order of the key, and so do the statements among themselves.
-pub(super) async fn lock_keys<E, T, W>(
-    select: LockSelect<Select<E>, W>,
-    txn: &T,
-    keys: LockKeys<E>,
-) -> Result<LockedRows<'_, E::Model, T>, Error>
+pub(super) async fn lock_keys<E, T>(txn: &T, keys: LockKeys<E>) -> Result<LockedRows<'_, E::Model, T>, Error>
 where
     E: EntityTrait,
     T: OpenTransaction,
 {
+    let LockKeys { select, keys } = keys;
     let read = KeyedRead::<E, T>::new(txn, select)?;
     let mut found = HashMap::new();
-    for chunk in read.chunks(keys.keys.clone())? {
+    for chunk in read.chunks(keys.clone())? {
         found.extend(read.rows(&chunk).await?);
     }
-    let mut rows: Vec<Option<E::Model>> = keys.keys.iter().map(|key| found.remove(key)).collect();
-    let mut same = HashSet::new();
-    if !found.is_empty() || keys.keys.iter().any(key_order::is_spelled) {
-        same = read.other_spellings(&keys.keys, &mut rows).await?;
+    let mut rows: Vec<Option<E::Model>> = keys.iter().map(|key| found.remove(key)).collect();
+    let mut duplicates = HashSet::new();
+    if !found.is_empty() || keys.iter().any(key_order::is_spelled) {
+        duplicates = read.other_spellings(&keys, &mut rows).await?;
     }
     let mut locked = LockedRows::default();
-    for (key, row) in keys.keys.into_iter().zip(rows) {
+    for (key, row) in keys.into_iter().zip(rows) {
         match row {
             Some(model) => locked.rows.push(Locked::new(model, txn)),
-            None if same.contains(&key) => {}
+            None if duplicates.contains(&key) => {}
             None => locked.missing.push(RowKey::new(key)),
         }
     }

@@ -24,8 +24,9 @@ use crate::transaction::OpenTransaction;
 /// | [`for_key_share`](Self::for_key_share) | `FOR KEY SHARE` | `Unsupported` | write lock | do all but delete the row or change its key |
 ///
 /// SQLite has no row locks: the lock is the database's write lock, taken by a write to no row ahead of the read, or held
-/// already. It is stronger than what was asked for, never weaker. Open transactions that lock with
-/// `SqliteTransactionMode::Immediate`, so that they wait for their turn before they read anything.
+/// already. It is stronger than what was asked for, never weaker. A transaction that reads before it locks can find its
+/// snapshot out of date: lock first, or begin with `SqliteTransactionMode::Immediate`. It is then the `BEGIN` that waits, for
+/// as long as the connection is set to, and `nowait` and `wait` have nothing left to say.
 ///
 /// Works for entities with and without a `#[version]`.
 ///
@@ -170,7 +171,7 @@ impl<S: LockSource, W> LockSelect<S, W> {
 
     /// Waits for each lock for no longer than `limit`, then fails with [`Fault::LockTimeout`](crate::Fault::LockTimeout). Zero is
     /// [`nowait`](Self::nowait), and more than 24 days are 24 days. By default, the session's setting decides: without
-    /// end on PostgreSQL, 50 seconds on MySQL and MariaDB, SeaORM's 5 seconds on SQLite.
+    /// end on PostgreSQL, 50 seconds on MySQL and MariaDB, sqlx's 5 seconds on SQLite.
     ///
     /// PostgreSQL and SQLite count milliseconds, and MySQL counts them for the whole statement; MariaDB counts whole
     /// seconds, rounded up. Where it is a setting of the session, it is put back after the read.
@@ -179,6 +180,12 @@ impl<S: LockSource, W> LockSelect<S, W> {
         W: SayWait,
     {
         self.waiting(LockWait::at_most(limit))
+    }
+
+    /// The same, with its waiting said once and for all.
+    pub(super) fn said(self) -> LockSelect<S, WaitSaid> {
+        let wait = self.wait;
+        self.waiting(wait)
     }
 
     fn waiting(self, wait: LockWait) -> LockSelect<S, WaitSaid> {

@@ -10,6 +10,9 @@ use crate::transaction::OpenTransaction;
 /// A query whose rows can be locked: `Select`, `SelectTwo`, `SelectTwoRequired`, and the latter two [narrowed](OfFirst) to the
 /// rows of their first entity.
 ///
+/// A join can return a row several times, as it does a parent with several children. Each time it is a [`Locked`] of the same version: write
+/// through one of them, for the next one is out of date then.
+///
 /// Sealed: what can be locked is up to the databases.
 #[diagnostic::on_unimplemented(
     message = "the rows of `{Self}` cannot be locked",

@@ -31,7 +31,7 @@ pub(crate) async fn settle<T: OpenTransaction>(txn: &T, reported: Fault, fault: 
     let mut state = (locking.aftermath)(fault);
     if reported == Fault::LockTimeout
         && let Some(question) = locking.timeout_rolls_back
-        && is_yes(txn, question).await
+        && !is_no(txn, question).await
     {
         state = TransactionState::RolledBack;
     }
@@ -44,11 +44,9 @@ pub(crate) async fn settle<T: OpenTransaction>(txn: &T, reported: Fault, fault: 
     state
 }
 
-/// Asked on the failing path only. A question that fails leaves the first error as it is.
-async fn is_yes<T: OpenTransaction>(txn: &T, question: &str) -> bool {
+/// Asked on the failing path only. Where it cannot be asked, the worse is assumed.
+async fn is_no<T: OpenTransaction>(txn: &T, question: &str) -> bool {
     let statement = Statement::from_string(txn.get_database_backend(), question);
-    let Ok(Some(row)) = txn.query_one_raw(statement).await else {
-        return false;
-    };
-    row.try_get_by_index::<i64>(0).is_ok_and(|answer| answer != 0)
+    let answer = txn.query_one_raw(statement).await;
+    matches!(answer, Ok(Some(row)) if row.try_get_by_index::<i64>(0).is_ok_and(|answer| answer == 0))
 }

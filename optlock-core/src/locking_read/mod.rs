@@ -7,7 +7,7 @@ mod wait;
 use sea_orm::sea_query::SelectStatement;
 use sea_orm::{DbBackend, EntityTrait, QueryResult, Statement};
 
-use crate::backend::{LockRequest, LockUnit, capabilities};
+use crate::backend::{LockRequest, LockUnit, OuterJoinLocks, capabilities};
 use crate::entity::table;
 use crate::error::{Error, NotLockable, Operation, Unsupported};
 use crate::lock_mode::LockWait;
@@ -31,16 +31,19 @@ pub(crate) fn statement<E: EntityTrait>(
     if let Some(clause) = shape::obstacle(&plain, quotes) {
         return Err(NotLockable::new(table::<E>(), clause).into());
     }
-    if !capabilities.locking.locks_outer_joins {
-        let outer = shape::outer_joins(&plain, quotes);
-        if request.of.is_none() && outer.any {
-            let what = "of rows that an outer join may leave out; say `of` which table to lock";
-            return Err(unsupported(format!("{} {what}", request.strength)).into());
+    let outer = shape::outer_joins(&plain, quotes);
+    let refused = match capabilities.locking.outer_joins {
+        OuterJoinLocks::Never if request.of.is_none() && outer.any => {
+            Some("of rows that an outer join may leave out; say `of` which table to lock")
         }
-        if outer.first {
-            let what = "of rows that a right or full join may leave out";
-            return Err(unsupported(format!("{} {what}", request.strength)).into());
+        OuterJoinLocks::Never if outer.first => Some("of rows that a right or full join may leave out"),
+        OuterJoinLocks::UnlessSkipping if request.wait == LockWait::SkipLocked && outer.any => {
+            Some("SKIP LOCKED of an outer join, in which a row that is skipped would look like one that is not there")
         }
+        _ => None,
+    };
+    if let Some(what) = refused {
+        return Err(unsupported(format!("{} {what}", request.strength)).into());
     }
     (capabilities.locking.read)(query, request).map_err(|what| unsupported(what).into())
 }

@@ -19,11 +19,11 @@ where
     T: OpenTransaction,
     F: Future<Output = Result<R, DbErr>>,
 {
-    let unsent = |err| (err, attempt(wait, Duration::ZERO, None));
+    let untimed = |err| (err, attempt(wait, Duration::ZERO, None));
     let setting = capabilities(txn.get_database_backend()).locking.wait_setting;
     let change = setting.and_then(|setting| Some((setting, (setting.value)(wait)?)));
     let old = match change {
-        Some((setting, value)) => Some(Changed::change(txn, setting, &value).await.map_err(unsent)?),
+        Some((setting, value)) => Some(Changed::change(txn, setting, &value).await.map_err(untimed)?),
         None => None,
     };
     let started = Instant::now();
@@ -31,7 +31,7 @@ where
     let elapsed = started.elapsed();
     match (outcome, old) {
         (Ok(output), Some(old)) => {
-            old.put_back().await.map_err(unsent)?;
+            old.put_back().await.map_err(untimed)?;
             Ok(output)
         }
         (Ok(output), None) => Ok(output),

@@ -21,7 +21,8 @@ cases![
     a_holder_that_is_dropped_at_a_statement_frees_the_name,
     a_waiter_that_is_dropped_leaves_the_queue;
     POSTGRES:
-    who_waits_sees_what_the_holder_committed_at_every_level;
+    who_waits_sees_what_the_holder_committed_at_every_level,
+    a_limit_of_the_session_is_reported_as_what_it_is;
     MARIADB:
     a_waiter_that_is_dropped_leaves_the_server;
 ];
@@ -114,6 +115,16 @@ async fn who_waits_sees_what_the_holder_committed_at_every_level(context: Contex
     row.update(|row| row.qty = 42).await?;
     holder.commit().await?;
     assert_eq!(waiting.await??, Some(42));
+    Ok(())
+}
+
+async fn a_limit_of_the_session_is_reported_as_what_it_is(context: Context) -> Outcome {
+    let name = context.name.as_str();
+    let _holder = AdvisoryTransaction::begin(&context.db, name).await?;
+    let db = context.connect(1).await?;
+    db.execute_unprepared("SET lock_timeout = 20").await?;
+    let err = AdvisoryTransaction::begin(&db, name).await.unwrap_err();
+    assert_eq!(err.fault(), Some(optlock::Fault::LockTimeout));
     Ok(())
 }
 

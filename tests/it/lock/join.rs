@@ -2,7 +2,7 @@
 
 use optlock::Error;
 use optlock::prelude::*;
-use sea_orm::{JoinType, QueryOrder, QuerySelect};
+use sea_orm::{JoinType, QueryOrder, QuerySelect, TransactionTrait};
 
 use super::{begin, is_locked};
 use crate::case::{Outcome, cases};
@@ -14,7 +14,9 @@ cases![
     an_outer_join_is_locked_where_the_server_can,
     a_lock_is_narrowed_to_the_first_entity_where_the_server_can,
     a_join_that_selects_one_entity_locks_it,
-    a_right_join_is_locked_where_the_server_can;
+    a_right_join_is_locked_where_the_server_can,
+    a_row_that_is_skipped_is_never_taken_for_one_that_is_not_there,
+    a_parent_of_several_children_is_written_through_one_of_its_rows;
 ];
 
 async fn rows_of_both_entities_are_locked_and_typed(context: Context) -> Outcome {
@@ -90,6 +92,52 @@ async fn a_right_join_is_locked_where_the_server_can(context: Context) -> Outcom
     } else {
         assert_eq!(right.for_update().all(&txn).await?.len(), 1);
     }
+    Ok(())
+}
+
+/// The account is free and its item is not: skipping the item would look like an account without one.
+async fn a_row_that_is_skipped_is_never_taken_for_one_that_is_not_there(context: Context) -> Outcome {
+    item::create(&context).await?;
+    account::create(&context).await?;
+    let rival = begin(&context.other).await?;
+    if context.backend.expected().has_row_locks {
+        let _held = item::Entity::find_by_id(1).for_update().one(&rival).await?;
+    } else {
+        rival.rollback().await?;
+    }
+    let txn = context.db.begin().await?;
+    let left = || account::Entity::find_by_id(1).find_also_related(item::Entity);
+    let read = left().for_update().skip_locked().one(&txn).await;
+    if context.backend.expected().has_row_locks {
+        assert!(matches!(read, Err(Error::Unsupported(_))), "{read:?}");
+    } else {
+        assert!(read?.is_some_and(|(_, item)| item.is_some()));
+    }
+    let both = account::Entity::find_by_id(1).find_both_related(item::Entity);
+    let both = both.for_update().skip_locked().one(&txn).await?;
+    assert_eq!(
+        both.is_none(),
+        context.backend.expected().has_row_locks,
+        "an inner join leaves the pair out"
+    );
+    Ok(())
+}
+
+async fn a_parent_of_several_children_is_written_through_one_of_its_rows(context: Context) -> Outcome {
+    item::create(&context).await?;
+    account::create(&context).await?;
+    context.sql("UPDATE account SET item_id = 1").await?;
+    let txn = begin(&context.db).await?;
+    let pairs = account::Entity::find()
+        .find_both_related(item::Entity)
+        .for_update()
+        .all(&txn)
+        .await?;
+    assert_eq!(pairs.len(), 4);
+    let mut items = pairs.into_iter().map(|(_, item)| item);
+    let (first, second) = (items.next().ok_or("no row")?, items.next().ok_or("no row")?);
+    assert_eq!(first.update(|item| item.qty += 1).await?.version, 2);
+    assert!(second.update(|item| item.qty += 1).await.unwrap_err().is_conflict());
     Ok(())
 }
 

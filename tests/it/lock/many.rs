@@ -54,10 +54,15 @@ async fn rows_come_in_the_callers_order_once_each_and_missing_ones_are_named(con
         panic!("two rows are missing");
     };
     assert_eq!((err.table(), err.found(), err.wanted()), ("item", 1, 3));
-    assert_eq!(err.to_string(), "1 of 3 rows of item are there, without 98, 99");
+    assert_eq!(
+        err.to_string(),
+        "3 rows of item were wanted, but these are not there: 98, 99"
+    );
 
     let [two, one] = item::Entity::lock_all(&txn, [2, 1]).await?.into_array()?;
     assert_eq!((two.id, one.id), (2, 1));
+    let shifted = item::Entity::lock_all(&txn, [1, 99, 2]).await?.into_array::<2>();
+    assert!(matches!(shifted, Err(Error::MissingRows(err)) if err.missing().len() == 1));
     let twice = item::Entity::lock_all(&txn, [2, 2]).await?.into_array::<2>();
     assert!(matches!(twice, Err(Error::MissingRows(err)) if err.missing().is_empty()));
     Ok(())
@@ -219,10 +224,16 @@ async fn an_enum_is_a_key(context: Context) -> Outcome {
 
 async fn another_strength_and_wait_can_be_said(context: Context) -> Outcome {
     item::create(&context).await?;
+    account::create(&context).await?;
     let rival = begin(&context.other).await?;
     let _held = item::Entity::find_by_id(1).for_update().one(&rival).await?;
     let txn = context.db.begin().await?;
     let lock = item::Entity::find().for_share().nowait();
+    let accounts = account::Entity::find().for_share().nowait().keys([1]);
+    let keys = (accounts, lock.clone().keys([2, 1]));
+    assert_eq!(fault(optlock::lock_in_order(&txn, keys).await), Fault::LockNotAvailable);
+    txn.rollback().await?;
+    let txn = context.db.begin().await?;
     assert_eq!(fault(lock.all_by_key(&txn, [2, 1]).await), Fault::LockNotAvailable);
     txn.rollback().await?;
     rival.rollback().await?;

@@ -230,8 +230,7 @@ async fn every_strength_and_wait_does_what_it_says_while_a_rival_holds_the_row(c
         .filter(|strength| is_supported(context.backend, *strength))
     {
         for wait in WAITS {
-            let context = &context;
-            check(context, strength, wait)
+            check(&context, strength, wait)
                 .await
                 .map_err(|err| format!("{strength:?} {wait:?}: {err}"))?;
         }
@@ -290,7 +289,7 @@ async fn is_refused(context: &Context, rival: DatabaseTransaction, strength: Str
     };
     let quickest = took.iter().min().ok_or("no time")?;
     if wait == Wait::Nowait {
-        assert!(*quickest < Duration::from_millis(100), "{quickest:?}");
+        assert!(*quickest < Duration::from_millis(500), "{quickest:?}");
         assert_eq!(err.fault(), Fault::LockNotAvailable);
     } else {
         // Rounded up to a second, at most.

@@ -23,17 +23,19 @@ cases![
     a_read_only_transaction_cannot_lock,
     a_lock_of_a_row_that_is_not_there_is_none,
     a_lock_is_held_until_commit_or_rollback,
+    a_row_that_may_be_there_is_inserted_first_and_then_locked,
     a_change_after_the_snapshot_is_a_serialization_failure;
     SERVERS:
     a_locked_row_can_be_read_and_its_neighbour_written,
     a_shared_lock_is_shared_and_keeps_writers_out,
     two_who_share_a_lock_and_write_end_in_a_deadlock,
     a_deadlock_has_one_victim_and_both_connections_go_on,
-    a_key_that_an_insert_refers_to_is_kept_by_for_update_alone,
+    an_insert_waits_for_the_row_that_it_refers_to,
     a_statement_limit_is_no_lock_timeout;
     MARIADB:
     a_filter_without_an_index_locks_other_rows_too,
     after_a_deadlock_nothing_is_committed_by_the_same_handle,
+    a_deadlock_in_a_nested_transaction_is_not_mended_by_its_rollback,
     locks_of_missing_rows_end_in_a_deadlock_that_a_second_try_heals,
     a_change_after_the_snapshot_seals_the_session;
     SQLITE:
@@ -209,6 +211,34 @@ async fn a_lock_is_held_until_commit_or_rollback(context: Context) -> Outcome {
     Ok(())
 }
 
+/// What the guide says of rows that may be there: eight callers, one row, and nobody fails.
+async fn a_row_that_may_be_there_is_inserted_first_and_then_locked(context: Context) -> Outcome {
+    async fn add(db: DatabaseConnection) -> Result<(), Error> {
+        let row = item::ActiveModel {
+            id: Set(9),
+            name: Set("nine".to_owned()),
+            qty: Set(0),
+            version: NotSet,
+        };
+        item::Entity::insert(row)
+            .on_conflict_do_nothing()
+            .exec_without_returning(&db)
+            .await?;
+        let txn = db.begin().await?;
+        if let Some(row) = item::Entity::find_by_id(9).for_update().one(&txn).await? {
+            row.update(|row| row.qty += 1).await?;
+        }
+        Ok(txn.commit().await?)
+    }
+    item::create(&context).await?;
+    let tasks: Vec<_> = (0..8).map(|_| tokio::spawn(add(context.db.clone()))).collect();
+    for task in tasks {
+        task.await??;
+    }
+    assert_eq!(stored(&context, 9).await?, ("nine".to_owned(), 8, 9));
+    Ok(())
+}
+
 async fn a_change_after_the_snapshot_is_a_serialization_failure(context: Context) -> Outcome {
     item::create(&context).await?;
     let level = (context.backend != Backend::Sqlite).then_some(IsolationLevel::RepeatableRead);
@@ -358,8 +388,8 @@ async fn a_deadlock_has_one_victim_and_both_connections_go_on(context: Context) 
     Ok(())
 }
 
-/// A foreign key is checked with a share of the parent's key.
-async fn a_key_that_an_insert_refers_to_is_kept_by_for_update_alone(context: Context) -> Outcome {
+/// A foreign key is checked with a share of the parent's key, which `for_no_key_update` leaves to others.
+async fn an_insert_waits_for_the_row_that_it_refers_to(context: Context) -> Outcome {
     item::create(&context).await?;
     context
         .sql("CREATE TABLE note (id BIGINT NOT NULL PRIMARY KEY, item_id BIGINT NOT NULL, FOREIGN KEY (item_id) REFERENCES item (id))")
@@ -381,7 +411,7 @@ async fn a_key_that_an_insert_refers_to_is_kept_by_for_update_alone(context: Con
     Ok(())
 }
 
-/// Whichever limit is shorter is the one that is reported.
+/// Whichever limit ends the statement is the one that is reported.
 async fn a_statement_limit_is_no_lock_timeout(context: Context) -> Outcome {
     item::create(&context).await?;
     let rival = begin(&context.other).await?;
@@ -395,8 +425,8 @@ async fn a_statement_limit_is_no_lock_timeout(context: Context) -> Outcome {
         )
     };
     for (statement, lock, expected) in [(200, 5_000, Fault::Cancelled), (10_000, 200, Fault::LockTimeout)] {
-        db.execute_unprepared(&limit(statement)).await?;
         let txn = begin(&db).await?;
+        txn.execute_unprepared(&limit(statement)).await?;
         let lock = item::Entity::find_by_id(1)
             .for_update()
             .wait(std::time::Duration::from_millis(lock));
@@ -485,6 +515,49 @@ async fn after_a_deadlock_nothing_is_committed_by_the_same_handle(context: Conte
         2,
         "the connection is as good as new"
     );
+    Ok(())
+}
+
+/// Its savepoint is gone with everything else, so rolling it back fails, and nobody goes on with the outer transaction
+/// as if only the nested one were lost.
+async fn a_deadlock_in_a_nested_transaction_is_not_mended_by_its_rollback(context: Context) -> Outcome {
+    item::create(&context).await?;
+    let db = context.connect(1).await?;
+    let (rival, outer) = (begin(&context.other).await?, begin(&db).await?);
+    for id in [2, 3] {
+        let row = item::Entity::find_by_id(id)
+            .for_update()
+            .one(&rival)
+            .await?
+            .ok_or("no row")?;
+        row.update(|row| row.qty = 0).await?;
+    }
+    let held = item::Entity::find_by_id(1)
+        .for_update()
+        .one(&outer)
+        .await?
+        .ok_or("no row")?;
+    held.update(|row| row.qty = 77).await?;
+    let inner = outer.begin().await?;
+    let waiting = tokio::spawn(async move {
+        let row = item::Entity::find_by_id(1).for_update().one(&rival).await?;
+        assert!(row.is_some());
+        Ok::<_, Error>(rival.commit().await?)
+    });
+    until_blocked(&context).await?;
+    assert_eq!(
+        fault(item::Entity::find_by_id(2).for_update().one(&inner).await),
+        Fault::Deadlock
+    );
+    assert_eq!(
+        Error::from(inner.rollback().await.unwrap_err()).fault(),
+        Some(Fault::Aborted)
+    );
+    waiting.await??;
+    // What the pool gets back is as good as new.
+    drop(outer);
+    assert_eq!(load(&context, 2).await?.touch(&db).await?.version, 3);
+    assert_eq!(stored(&context, 1).await?, ("a".to_owned(), 10, 1));
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! From a model in hand to a locked row.
 
+use std::time::Duration;
+
 use optlock::prelude::*;
 use optlock::{Error, Fault, Found, Operation};
 use sea_orm::{IsolationLevel, TransactionTrait};
@@ -12,6 +14,7 @@ use crate::entity::item::{self, load, stored};
 
 cases![
     a_current_model_is_locked,
+    a_wait_for_a_model_is_bounded,
     a_stale_model_is_a_conflict_with_the_row_that_won,
     a_model_of_a_deleted_row_is_told_so,
     a_change_after_the_snapshot_is_a_conflict_or_seen,
@@ -29,6 +32,25 @@ async fn a_current_model_is_locked(context: Context) -> Outcome {
     row.update(|row| row.qty -= 1).await?;
     txn.commit().await?;
     assert_eq!(stored(&context, 1).await?, ("a".to_owned(), 9, 2));
+    Ok(())
+}
+
+async fn a_wait_for_a_model_is_bounded(context: Context) -> Outcome {
+    item::create(&context).await?;
+    let model = load(&context, 1).await?;
+    let rival = begin(&context.other).await?;
+    let _held = item::Entity::find_by_id(1).for_update().one(&rival).await?;
+    let txn = context.db.begin().await?;
+    let err = model
+        .clone()
+        .lock_within(&txn, Duration::from_millis(20))
+        .await
+        .unwrap_err();
+    assert_eq!(err.fault(), Some(Fault::LockTimeout));
+    txn.rollback().await?;
+    rival.rollback().await?;
+    let txn = context.db.begin().await?;
+    assert_eq!(model.lock_within(&txn, Duration::from_millis(20)).await?.version, 1);
     Ok(())
 }
 

@@ -65,6 +65,7 @@ async fn transfer(db: &DatabaseConnection, from: i64, to: i64, amount: i64, in_o
 /// How many of 200 transfers by 8 tasks were deadlock victims. Those are tried again, so that all are done.
 async fn run(context: &Context, in_order: bool) -> Result<u64, Box<dyn std::error::Error + Send + Sync>> {
     let db = context.connect(u32::try_from(TASKS)?).await?;
+    let has_row_locks = context.backend.expected().has_row_locks;
     let mut tasks = JoinSet::new();
     for task in 0..TASKS {
         let db = db.clone();
@@ -80,6 +81,8 @@ async fn run(context: &Context, in_order: bool) -> Result<u64, Box<dyn std::erro
                     match transfer(&db, from, to, amount, in_order).await {
                         Ok(()) => break,
                         Err(err) if err.fault() == Some(Fault::Deadlock) => victims += 1,
+                        // SQLite's queue is not a fair one: others have written for five seconds.
+                        Err(err) if err.fault() == Some(Fault::LockTimeout) && !has_row_locks => {}
                         Err(err) => return Err(err),
                     }
                 }

@@ -15,7 +15,8 @@ use crate::entity::item;
 use crate::wait::until_blocked;
 
 cases![
-    settings_are_as_before_after_success_and_failure,
+    settings_are_as_before_after_success,
+    settings_are_as_before_after_failure,
     no_time_at_all_is_no_wait;
     SERVERS:
     a_lock_that_is_dropped_while_it_waits_leaves_the_pool_usable;
@@ -49,44 +50,43 @@ async fn setting<C: ConnectionTrait>(db: &C, backend: Backend) -> Result<String>
     })
 }
 
-async fn settings_are_as_before_after_success_and_failure(context: Context) -> Outcome {
+async fn settings_are_as_before_after_success(context: Context) -> Outcome {
     item::create(&context).await?;
     let db = context.connect(1).await?;
     let before = setting(&db, context.backend).await?;
-    for is_held in [false, true] {
-        let rival = begin(&context.other).await?;
-        if is_held {
-            let _held = item::Entity::find_by_id(1).for_update().one(&rival).await?;
-        } else {
-            rival.rollback().await?;
-            let txn = db.begin().await?;
-            for lock in [
-                item::Entity::find_by_id(1).for_update().wait(SHORT),
-                item::Entity::find_by_id(1).for_update().nowait(),
-            ] {
-                assert!(lock.one(&txn).await?.is_some());
-                assert_eq!(setting(&txn, context.backend).await?, before, "inside the transaction");
-            }
-            txn.commit().await?;
-            assert_eq!(setting(&db, context.backend).await?, before);
-            continue;
+    let txn = db.begin().await?;
+    for lock in [
+        item::Entity::find_by_id(1).for_update().wait(SHORT),
+        item::Entity::find_by_id(1).for_update().nowait(),
+    ] {
+        assert!(lock.one(&txn).await?.is_some());
+        assert_eq!(setting(&txn, context.backend).await?, before, "inside the transaction");
+    }
+    txn.commit().await?;
+    assert_eq!(setting(&db, context.backend).await?, before);
+    Ok(())
+}
+
+async fn settings_are_as_before_after_failure(context: Context) -> Outcome {
+    item::create(&context).await?;
+    let db = context.connect(1).await?;
+    let before = setting(&db, context.backend).await?;
+    let rival = begin(&context.other).await?;
+    let _held = item::Entity::find_by_id(1).for_update().one(&rival).await?;
+    for (lock, expected) in [
+        (item::Entity::find_by_id(1).for_update().wait(SHORT), Fault::LockTimeout),
+        (
+            item::Entity::find_by_id(1).for_update().nowait(),
+            Fault::LockNotAvailable,
+        ),
+    ] {
+        let txn = db.begin().await?;
+        assert_eq!(fault(lock.one(&txn).await), expected);
+        if context.backend.expected().survives_errors {
+            assert_eq!(setting(&txn, context.backend).await?, before, "inside the transaction");
         }
-        for (lock, expected) in [
-            (item::Entity::find_by_id(1).for_update().wait(SHORT), Fault::LockTimeout),
-            (
-                item::Entity::find_by_id(1).for_update().nowait(),
-                Fault::LockNotAvailable,
-            ),
-        ] {
-            let txn = db.begin().await?;
-            assert_eq!(fault(lock.one(&txn).await), expected);
-            if context.backend.expected().survives_errors {
-                assert_eq!(setting(&txn, context.backend).await?, before, "inside the transaction");
-            }
-            txn.rollback().await?;
-            assert_eq!(setting(&db, context.backend).await?, before);
-        }
-        rival.rollback().await?;
+        txn.rollback().await?;
+        assert_eq!(setting(&db, context.backend).await?, before);
     }
     Ok(())
 }
@@ -107,41 +107,35 @@ async fn a_lock_that_is_dropped_at_any_point_leaves_pool_and_settings_as_they_we
     let db = context.connect(1).await?;
     let before = setting(&db, context.backend).await?;
     let mut half_way = 0;
-    for is_held in [false, true] {
-        for times in 1..12 {
-            let rival = begin(&context.other).await?;
-            if is_held {
-                let _held = item::Entity::find_by_id(1).for_update().one(&rival).await?;
-            } else {
-                rival.rollback().await?;
-                let txn = db.begin().await?;
-                let lock = item::Entity::find_by_id(1).for_update().wait(Duration::from_millis(50));
-                let read = poll_times(lock.one(&txn), times).await;
-                half_way += usize::from(read.is_none());
-                drop(txn);
-                assert_eq!(
-                    setting(&db, context.backend).await?,
-                    before,
-                    "free, dropped after {times} polls"
-                );
-                continue;
-            }
-            let txn = db.begin().await?;
-            let lock = item::Entity::find_by_id(1).for_update().wait(Duration::from_millis(50));
-            let read = poll_times(lock.one(&txn), times).await;
-            half_way += usize::from(read.is_none());
-            assert!(!matches!(read, Some(Ok(_))), "two hold the row");
-            drop(txn);
+    for (is_held, times) in [false, true]
+        .into_iter()
+        .flat_map(|is_held| (1..12).map(move |times| (is_held, times)))
+    {
+        let rival = begin(&context.other).await?;
+        let rival = if is_held {
+            let _held = item::Entity::find_by_id(1).for_update().one(&rival).await?;
+            Some(rival)
+        } else {
             rival.rollback().await?;
-            assert_eq!(
-                setting(&db, context.backend).await?,
-                before,
-                "held, dropped after {times} polls"
-            );
-            let txn = db.begin().await?;
-            assert!(item::Entity::find_by_id(1).for_update().one(&txn).await?.is_some());
-            txn.rollback().await?;
+            None
+        };
+        let txn = db.begin().await?;
+        let lock = item::Entity::find_by_id(1).for_update().wait(Duration::from_millis(50));
+        let read = poll_times(lock.one(&txn), times).await;
+        half_way += usize::from(read.is_none());
+        assert!(!is_held || !matches!(read, Some(Ok(_))), "two hold the row");
+        drop(txn);
+        if let Some(rival) = rival {
+            rival.rollback().await?;
         }
+        assert_eq!(
+            setting(&db, context.backend).await?,
+            before,
+            "{is_held}, dropped after {times} polls"
+        );
+        let txn = db.begin().await?;
+        assert!(item::Entity::find_by_id(1).for_update().one(&txn).await?.is_some());
+        txn.rollback().await?;
     }
     assert!(half_way > 0, "none was dropped half-way: the case shows nothing");
     Ok(())

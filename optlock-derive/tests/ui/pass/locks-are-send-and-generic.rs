@@ -33,7 +33,9 @@ fn futures(txn: &DatabaseTransaction, db: &DatabaseConnection, model: Model, loc
     assert_send(Entity::find().for_key_share().nowait().all_by_key(txn, [1, 2]));
     assert_send(Entity::lock_all(txn, vec![1, 2]));
     assert_send(Entity::lock_all(txn, std::iter::repeat_n(std::rc::Rc::new(1), 2).map(|id| *id)));
-    assert_send(model.lock(txn));
+    assert_send(optlock::lock_in_order(txn, (Entity::keys([1]), Entity::find().for_share().keys([2]))));
+    assert_send(model.clone().lock(txn));
+    assert_send(model.lock_within(txn, Duration::from_millis(5)));
     assert_send(locked.update(|row| row.stock = 0));
     assert_send(AdvisoryTransaction::begin(db, "name"));
 }
