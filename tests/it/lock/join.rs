@@ -7,6 +7,7 @@ use sea_orm::{JoinType, QueryOrder, QuerySelect, TransactionTrait};
 use super::{begin, is_locked};
 use crate::case::{Outcome, cases};
 use crate::context::Context;
+use crate::entity::keys::elsewhere;
 use crate::entity::{account, item};
 
 cases![
@@ -17,6 +18,8 @@ cases![
     a_right_join_is_locked_where_the_server_can,
     a_row_that_is_skipped_is_never_taken_for_one_that_is_not_there,
     a_parent_of_several_children_is_written_through_one_of_its_rows;
+    POSTGRES:
+    a_table_of_another_schema_is_locked_by_its_bare_name;
 ];
 
 async fn rows_of_both_entities_are_locked_and_typed(context: Context) -> Outcome {
@@ -138,6 +141,24 @@ async fn a_parent_of_several_children_is_written_through_one_of_its_rows(context
     let (first, second) = (items.next().ok_or("no row")?, items.next().ok_or("no row")?);
     assert_eq!(first.update(|item| item.qty += 1).await?.version, 2);
     assert!(second.update(|item| item.qty += 1).await.unwrap_err().is_conflict());
+    Ok(())
+}
+
+async fn a_table_of_another_schema_is_locked_by_its_bare_name(context: Context) -> Outcome {
+    let db = context.connect(1).await?;
+    db.execute_unprepared(
+        "CREATE TEMPORARY TABLE elsewhere (id BIGINT PRIMARY KEY, qty BIGINT NOT NULL, version BIGINT NOT NULL); \
+         INSERT INTO pg_temp.elsewhere VALUES (1, 10, 1), (2, 20, 1)",
+    )
+    .await?;
+    let txn = begin(&db).await?;
+    let narrowed = elsewhere::Entity::find_by_id(1).for_update().of(elsewhere::Entity);
+    assert_eq!(narrowed.one(&txn).await?.map(|row| row.qty), Some(10));
+    let [two, one] = elsewhere::Entity::lock_all(&txn, [2, 1]).await?.into_array()?;
+    assert_eq!(
+        (two.update(|row| row.qty = 0).await?.version, one.touch().await?.version),
+        (2, 2)
+    );
     Ok(())
 }
 
