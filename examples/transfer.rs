@@ -33,7 +33,7 @@ const TRANSFERS_OF_EACH: i64 = 25;
 /// Whether the money was moved: not if there is too little of it.
 async fn transfer(db: &DatabaseConnection, from: i32, to: i32, amount: i64) -> Result<bool, optlock::Error> {
     let txn = db.begin().await?;
-    // In the order of their keys, whichever of them pays: two transfers never wait for each other.
+    // In the order of their keys, whichever of them pays, so that two transfers never deadlock.
     let [from, to] = account::Entity::lock_all(&txn, [from, to]).await?.into_array()?;
     if from.balance < amount {
         return Ok(false); // the transaction is dropped, and rolled back

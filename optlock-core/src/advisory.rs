@@ -168,7 +168,8 @@ impl AdvisoryTransaction {
         close(session, outcome).await
     }
 
-    /// Rolls back, then gives up the lock. Dropping the transaction does the same, a little later.
+    /// Rolls back, then gives up the lock. Dropping the transaction does the same, a little later: once the server has done
+    /// with the statement that is in flight, if there is one.
     ///
     /// # Errors
     ///

@@ -29,10 +29,12 @@ cases![
     SERVERS:
     keys_are_locked_in_their_order_whatever_the_callers,
     many_keys_lock_no_other_rows,
+    pieces_are_locked_in_the_order_of_their_keys,
     tables_are_locked_in_the_order_of_their_names;
     POSTGRES:
     rows_that_move_while_they_are_waited_for_keep_their_place;
     MARIADB:
+    a_filter_changes_nothing_of_the_order,
     a_key_that_the_server_takes_for_another_one_is_not_missing;
 ];
 
@@ -120,6 +122,60 @@ async fn more_keys_than_parameters_are_locked_in_pieces(context: Context) -> Out
         .filter(|sql| sql.starts_with("SELECT"))
         .count();
     assert_eq!(selects, context.backend.pick(3, 2, 9));
+    Ok(())
+}
+
+/// Two pieces, the later keys first. A rival holds the first key of all.
+async fn pieces_are_locked_in_the_order_of_their_keys(context: Context) -> Outcome {
+    create_many(&context, 3).await?;
+    context
+        .sql("INSERT INTO item (id, name, qty, version) VALUES (70000, 'last', 0, 1)")
+        .await?;
+    let rival = begin(&context.other).await?;
+    let _held = item::Entity::find_by_id(1).for_update().one(&rival).await?;
+    let waiting = tokio::spawn({
+        let db = context.db.clone();
+        async move {
+            let txn = begin(&db).await?;
+            let (rows, _) = item::Entity::lock_all(&txn, (1..=70_000).rev()).await?.into_parts();
+            Ok::<_, Error>(ids(&rows))
+        }
+    });
+    until_blocked(&context).await?;
+    assert!(!is_locked(&context, 70_000).await?);
+    rival.rollback().await?;
+    assert_eq!(waiting.await??, [70_000, 3, 2, 1]);
+    Ok(())
+}
+
+/// The names are in the opposite order, and their index would be the better one for the filter.
+async fn a_filter_changes_nothing_of_the_order(context: Context) -> Outcome {
+    context.create(item::Entity).await?;
+    for id in 1..=200 {
+        let row = format!(
+            "INSERT INTO item (id, name, qty, version) VALUES ({id}, '{}', 0, 1)",
+            1000 - id
+        );
+        context.sql(&row).await?;
+    }
+    let rival = begin(&context.other).await?;
+    let _held = item::Entity::find_by_id(10).for_update().one(&rival).await?;
+    let waiting = tokio::spawn({
+        let db = context.db.clone();
+        async move {
+            let txn = begin(&db).await?;
+            let two = item::Entity::find().filter(item::Column::Name.is_in(["980", "990"]));
+            let (rows, _) = two.for_update().all_by_key(&txn, 1..=200).await?.into_parts();
+            Ok::<_, Error>(ids(&rows))
+        }
+    });
+    until_blocked(&context).await?;
+    assert!(
+        !is_locked(&context, 20).await?,
+        "it comes after the one that is waited for"
+    );
+    rival.rollback().await?;
+    assert_eq!(waiting.await??, [10, 20]);
     Ok(())
 }
 
@@ -300,6 +356,8 @@ async fn one_table_twice_is_refused_before_any_sql(context: Context) -> Outcome 
 /// A rival holds row 2. Who waits for it holds what comes before it, and nothing that comes after.
 async fn keys_are_locked_in_their_order_whatever_the_callers(context: Context) -> Outcome {
     item::create(&context).await?;
+    // PostgreSQL stores the first row behind the others then.
+    context.sql("UPDATE item SET qty = 11 WHERE id = 1").await?;
     for keys in [[1, 2, 3], [3, 2, 1], [2, 3, 1]] {
         let rival = begin(&context.other).await?;
         let _held = item::Entity::find_by_id(2).for_update().one(&rival).await?;
