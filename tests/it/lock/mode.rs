@@ -26,6 +26,7 @@ cases![
     a_row_that_may_be_there_is_inserted_first_and_then_locked,
     a_change_after_the_snapshot_is_a_serialization_failure;
     SERVERS:
+    one_locks_one,
     a_locked_row_can_be_read_and_its_neighbour_written,
     a_shared_lock_is_shared_and_keeps_writers_out,
     two_who_share_a_lock_and_write_end_in_a_deadlock,
@@ -263,6 +264,19 @@ async fn a_change_after_the_snapshot_is_a_serialization_failure(context: Context
         (Fault::Serialization, TransactionState::MustRollBack)
     );
     assert!(Error::from(err).is_conflict());
+    Ok(())
+}
+
+async fn one_locks_one(context: Context) -> Outcome {
+    item::create(&context).await?;
+    let txn = begin(&context.db).await?;
+    let first = item::Entity::find()
+        .order_by_asc(item::Column::Id)
+        .for_update()
+        .one(&txn)
+        .await?;
+    assert_eq!(first.map(|row| row.id), Some(1));
+    assert!(is_locked(&context, 1).await? && !is_locked(&context, 2).await?);
     Ok(())
 }
 
