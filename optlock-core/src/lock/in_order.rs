@@ -9,7 +9,7 @@ use crate::entity::table;
 use crate::error::{Error, NotLockable};
 use crate::transaction::OpenTransaction;
 
-/// Locks rows of two, three or four entities: table by table in the order of their names, and each table in
+/// Locks rows of two, three or four entities: table by table in the order of their schemas and names, and each in
 /// the order of its key, whatever the order of the arguments. Callers who lock all their rows in one call of this never
 /// meet in a deadlock.
 ///
@@ -123,5 +123,43 @@ fn in_order<const N: usize>(mut names: [Name; N]) -> Result<[Name; N], Error> {
     match names.windows(2).find(|pair| pair[0] == pair[1]) {
         Some(pair) => Err(NotLockable::new(pair[0].table, "one table twice").into()),
         None => Ok(names),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    mod shelf {
+        use sea_orm::entity::prelude::*;
+
+        #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+        #[sea_orm(schema_name = "warehouse", table_name = "shelf")]
+        pub(super) struct Model {
+            #[sea_orm(primary_key)]
+            pub(super) id: i32,
+        }
+
+        #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+        pub(super) enum Relation {}
+
+        impl ActiveModelBehavior for ActiveModel {}
+    }
+
+    fn name(schema: &str, table: &'static str) -> Name {
+        Name {
+            schema: Some(schema.to_owned()),
+            table,
+        }
+    }
+
+    #[test]
+    fn tables_are_told_apart_by_their_schemas() -> Result<(), Error> {
+        let shelf = Name::of::<shelf::Entity>();
+        assert_eq!(shelf, name("warehouse", "shelf"));
+        let sorted = in_order([shelf.clone(), name("shop", "shelf"), name("shop", "account")])?;
+        assert_eq!(sorted, [name("shop", "account"), name("shop", "shelf"), shelf.clone()]);
+        assert!(matches!(in_order([shelf.clone(), shelf]), Err(Error::NotLockable(_))));
+        Ok(())
     }
 }
