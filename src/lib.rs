@@ -70,7 +70,7 @@
 
 pub use optlock_core::{
     AdvisoryTransaction, Conflict, DatabaseError, DeleteOne, Error, Fault, Found, Imprecise, Insert, InsertMany,
-    LockError, LockExt, LockKeys, LockModel, LockRows, LockSelect, LockSource, LockTables, Locked, LockedRows,
+    LockError, LockExt, LockKeys, LockModel, LockOne, LockRows, LockSelect, LockSource, LockTables, Locked, LockedRows,
     MissingRows, NotLockable, NotSet, OfFirst, OpenTransaction, Operation, Overflow, Precision, Repr, RowKey,
     RowVersion, SayWait, TooManyRows, TransactionState, TryInsert, Unread, Unsupported, UpdateMany, UpdateOne,
     VersionAssigned, VersionType, Versioned, WaitSaid, WaitUnsaid, lock_in_order,

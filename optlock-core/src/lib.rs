@@ -38,8 +38,8 @@ pub use error::{
 };
 pub use insert::{Insert, InsertMany};
 pub use lock::{
-    LockExt, LockKeys, LockModel, LockRows, LockSelect, LockSource, LockTables, Locked, LockedRows, OfFirst, SayWait,
-    WaitSaid, WaitUnsaid, lock_in_order,
+    LockExt, LockKeys, LockModel, LockOne, LockRows, LockSelect, LockSource, LockTables, Locked, LockedRows, OfFirst,
+    SayWait, WaitSaid, WaitUnsaid, lock_in_order,
 };
 pub use transaction::{OpenTransaction, TransactionState};
 pub use try_insert::TryInsert;

@@ -14,4 +14,4 @@ pub use locked::Locked;
 pub use refresh::LockModel;
 pub use rows::{LockKeys, LockRows, LockedRows};
 pub use select::{LockExt, LockSelect, SayWait, WaitSaid, WaitUnsaid};
-pub use source::{LockSource, OfFirst};
+pub use source::{LockOne, LockSource, OfFirst};

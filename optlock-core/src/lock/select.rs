@@ -6,7 +6,7 @@ use std::time::Duration;
 use sea_orm::sea_query::SelectStatement;
 use sea_orm::{DbBackend, QueryFilter, QueryOrder, QueryTrait, Statement};
 
-use super::source::LockSource;
+use super::source::{LockOne, LockSource};
 use crate::backend::LockRequest;
 use crate::entity::table;
 use crate::error::Error;
@@ -224,7 +224,7 @@ impl<S: LockSource, W> LockSelect<S, W> {
         }
     }
 
-    /// At most so many rows.
+    /// At most so many rows; of a `SelectTwoMany`, so many pairs of a parent and a child.
     pub fn limit(mut self, rows: u64) -> Self {
         self.query.limit(rows);
         self
@@ -259,7 +259,10 @@ impl<S: LockSource, W> LockSelect<S, W> {
     /// statement that waits on the server goes on waiting there until it has the lock or its time is up, and the
     /// connection is busy for so long: bound it with [`wait`](Self::wait). After it, roll back: what became of the
     /// transaction is not known, and on PostgreSQL a bounded wait may stay set for the rest of it.
-    pub async fn one<T: OpenTransaction>(self, txn: &T) -> Result<Option<S::Row<'_, T>>, Error> {
+    pub async fn one<T: OpenTransaction>(self, txn: &T) -> Result<Option<S::Row<'_, T>>, Error>
+    where
+        S: LockOne,
+    {
         Ok(self.limit(1).all(txn).await?.into_iter().next())
     }
 
@@ -278,8 +281,7 @@ impl<S: LockSource, W> LockSelect<S, W> {
     pub async fn all<T: OpenTransaction>(self, txn: &T) -> Result<Vec<S::Row<'_, T>>, Error> {
         let request = self.request();
         let rows = rows::<S::Entity, T>(txn, self.query, &request).await?;
-        let rows: Result<Vec<_>, _> = rows.iter().map(|row| S::row(row, txn)).collect();
-        Ok(rows?)
+        Ok(S::rows(&rows, txn)?)
     }
 
     pub(super) fn request(&self) -> LockRequest {

@@ -1,17 +1,20 @@
 //! The queries whose rows can be locked, and what a locked row of each is.
 
+use std::collections::HashMap;
 use std::marker::PhantomData;
 
-use sea_orm::{DbErr, EntityTrait, FromQueryResult, ModelTrait, QueryResult, Select, SelectTwo, SelectTwoRequired};
+use sea_orm::{
+    DbErr, EntityTrait, FromQueryResult, ModelTrait, QueryResult, Select, SelectTwo, SelectTwoMany, SelectTwoRequired,
+};
 
 use super::locked::Locked;
 use crate::transaction::OpenTransaction;
 
-/// A query whose rows can be locked: `Select`, `SelectTwo`, `SelectTwoRequired`, and the latter two [narrowed](OfFirst) to the
-/// rows of their first entity.
+/// A query whose rows can be locked: `Select`, `SelectTwo`, `SelectTwoRequired` and `SelectTwoMany`, and the latter three
+/// [narrowed](OfFirst) to the rows of their first entity.
 ///
-/// A join can return a row several times, as it does a parent with several children. Each time it is a [`Locked`] of the same version: write
-/// through one of them, for the next one is out of date then.
+/// A join can return a row several times, as a `SelectTwo` does a parent with several children. Each time it is a [`Locked`] of the same version:
+/// write through one of them, for the next one is out of date then. `SelectTwoMany` has each parent once.
 ///
 /// Sealed: what can be locked is up to the databases.
 #[diagnostic::on_unimplemented(
@@ -28,8 +31,16 @@ pub trait LockSource: private::Sealed {
     type OfFirst: LockSource<Entity = Self::Entity>;
 
     #[doc(hidden)]
-    fn row<'t, T: OpenTransaction>(row: &QueryResult, txn: &'t T) -> Result<Self::Row<'t, T>, DbErr>;
+    fn rows<'t, T: OpenTransaction>(rows: &[QueryResult], txn: &'t T) -> Result<Vec<Self::Row<'t, T>>, DbErr>;
 }
+
+/// A query that has a first row: each but `SelectTwoMany`, whose rows are made of several of the database's. Sealed.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no `one`",
+    label = "what this returns for one parent is several rows of the database",
+    note = "select one parent with a filter, and call `all`"
+)]
+pub trait LockOne: LockSource {}
 
 mod private {
     /// Keeps [`LockSource`](super::LockSource) to this crate.
@@ -59,8 +70,8 @@ impl<E: EntityTrait> LockSource for Select<E> {
     type Row<'t, T: OpenTransaction + 't> = Locked<'t, E::Model, T>;
     type OfFirst = Self;
 
-    fn row<'t, T: OpenTransaction>(row: &QueryResult, txn: &'t T) -> Result<Self::Row<'t, T>, DbErr> {
-        locked(row, "", txn)
+    fn rows<'t, T: OpenTransaction>(rows: &[QueryResult], txn: &'t T) -> Result<Vec<Self::Row<'t, T>>, DbErr> {
+        rows.iter().map(|row| locked(row, "", txn)).collect()
     }
 }
 
@@ -71,9 +82,12 @@ impl<E: EntityTrait, F: EntityTrait> LockSource for SelectTwo<E, F> {
     type Row<'t, T: OpenTransaction + 't> = (Locked<'t, E::Model, T>, Option<Locked<'t, F::Model, T>>);
     type OfFirst = OfFirst<Self>;
 
-    fn row<'t, T: OpenTransaction>(row: &QueryResult, txn: &'t T) -> Result<Self::Row<'t, T>, DbErr> {
-        let second = F::Model::from_query_result_optional(row, SECOND)?;
-        Ok((locked(row, FIRST, txn)?, second.map(|model| Locked::new(model, txn))))
+    fn rows<'t, T: OpenTransaction>(rows: &[QueryResult], txn: &'t T) -> Result<Vec<Self::Row<'t, T>>, DbErr> {
+        let pair = |row| {
+            let second = F::Model::from_query_result_optional(row, SECOND)?;
+            Ok((locked(row, FIRST, txn)?, second.map(|model| Locked::new(model, txn))))
+        };
+        rows.iter().map(pair).collect()
     }
 }
 
@@ -84,8 +98,9 @@ impl<E: EntityTrait, F: EntityTrait> LockSource for SelectTwoRequired<E, F> {
     type Row<'t, T: OpenTransaction + 't> = (Locked<'t, E::Model, T>, Locked<'t, F::Model, T>);
     type OfFirst = OfFirst<Self>;
 
-    fn row<'t, T: OpenTransaction>(row: &QueryResult, txn: &'t T) -> Result<Self::Row<'t, T>, DbErr> {
-        Ok((locked(row, FIRST, txn)?, locked(row, SECOND, txn)?))
+    fn rows<'t, T: OpenTransaction>(rows: &[QueryResult], txn: &'t T) -> Result<Vec<Self::Row<'t, T>>, DbErr> {
+        let pair = |row| Ok((locked(row, FIRST, txn)?, locked(row, SECOND, txn)?));
+        rows.iter().map(pair).collect()
     }
 }
 
@@ -96,9 +111,12 @@ impl<E: EntityTrait, F: EntityTrait> LockSource for OfFirst<SelectTwo<E, F>> {
     type Row<'t, T: OpenTransaction + 't> = (Locked<'t, E::Model, T>, Option<F::Model>);
     type OfFirst = Self;
 
-    fn row<'t, T: OpenTransaction>(row: &QueryResult, txn: &'t T) -> Result<Self::Row<'t, T>, DbErr> {
-        let second = F::Model::from_query_result_optional(row, SECOND)?;
-        Ok((locked(row, FIRST, txn)?, second))
+    fn rows<'t, T: OpenTransaction>(rows: &[QueryResult], txn: &'t T) -> Result<Vec<Self::Row<'t, T>>, DbErr> {
+        let pair = |row| {
+            let second = F::Model::from_query_result_optional(row, SECOND)?;
+            Ok((locked(row, FIRST, txn)?, second))
+        };
+        rows.iter().map(pair).collect()
     }
 }
 
@@ -107,7 +125,55 @@ impl<E: EntityTrait, F: EntityTrait> LockSource for OfFirst<SelectTwoRequired<E,
     type Row<'t, T: OpenTransaction + 't> = (Locked<'t, E::Model, T>, F::Model);
     type OfFirst = Self;
 
-    fn row<'t, T: OpenTransaction>(row: &QueryResult, txn: &'t T) -> Result<Self::Row<'t, T>, DbErr> {
-        Ok((locked(row, FIRST, txn)?, F::Model::from_query_result(row, SECOND)?))
+    fn rows<'t, T: OpenTransaction>(rows: &[QueryResult], txn: &'t T) -> Result<Vec<Self::Row<'t, T>>, DbErr> {
+        let pair = |row| Ok((locked(row, FIRST, txn)?, F::Model::from_query_result(row, SECOND)?));
+        rows.iter().map(pair).collect()
     }
 }
+
+impl<E: EntityTrait, F: EntityTrait> private::Sealed for SelectTwoMany<E, F> {}
+
+impl<E: EntityTrait, F: EntityTrait> LockSource for SelectTwoMany<E, F> {
+    type Entity = E;
+    type Row<'t, T: OpenTransaction + 't> = (Locked<'t, E::Model, T>, Vec<Locked<'t, F::Model, T>>);
+    type OfFirst = OfFirst<Self>;
+
+    fn rows<'t, T: OpenTransaction>(rows: &[QueryResult], txn: &'t T) -> Result<Vec<Self::Row<'t, T>>, DbErr> {
+        let parents = SelectTwo::<E, F>::rows(rows, txn)?;
+        Ok(by_parent(parents))
+    }
+}
+
+impl<E: EntityTrait, F: EntityTrait> LockSource for OfFirst<SelectTwoMany<E, F>> {
+    type Entity = E;
+    type Row<'t, T: OpenTransaction + 't> = (Locked<'t, E::Model, T>, Vec<F::Model>);
+    type OfFirst = Self;
+
+    fn rows<'t, T: OpenTransaction>(rows: &[QueryResult], txn: &'t T) -> Result<Vec<Self::Row<'t, T>>, DbErr> {
+        let parents = OfFirst::<SelectTwo<E, F>>::rows(rows, txn)?;
+        Ok(by_parent(parents))
+    }
+}
+
+/// Each parent once, with its children, in the order in which the database returned them.
+fn by_parent<'t, M, T, C>(pairs: Vec<(Locked<'t, M, T>, Option<C>)>) -> Vec<(Locked<'t, M, T>, Vec<C>)>
+where
+    M: ModelTrait,
+{
+    let mut parents: Vec<(Locked<'t, M, T>, Vec<C>)> = Vec::new();
+    let mut places = HashMap::new();
+    for (parent, child) in pairs {
+        let place = *places.entry(parent.get_primary_key_value()).or_insert(parents.len());
+        if place == parents.len() {
+            parents.push((parent, Vec::new()));
+        }
+        parents[place].1.extend(child);
+    }
+    parents
+}
+
+impl<E: EntityTrait> LockOne for Select<E> {}
+impl<E: EntityTrait, F: EntityTrait> LockOne for SelectTwo<E, F> {}
+impl<E: EntityTrait, F: EntityTrait> LockOne for SelectTwoRequired<E, F> {}
+impl<E: EntityTrait, F: EntityTrait> LockOne for OfFirst<SelectTwo<E, F>> {}
+impl<E: EntityTrait, F: EntityTrait> LockOne for OfFirst<SelectTwoRequired<E, F>> {}

@@ -27,6 +27,12 @@ impl Related<item::Entity> for Entity {
     }
 }
 
+impl Related<Entity> for item::Entity {
+    fn to() -> RelationDef {
+        Relation::Item.def().rev()
+    }
+}
+
 impl ActiveModelBehavior for ActiveModel {}
 
 /// Creates the table with rows 1 to 4, of 100 each; the first belongs to item 1, the second to item 2.

@@ -17,7 +17,8 @@ cases![
     a_join_that_selects_one_entity_locks_it,
     a_right_join_is_locked_where_the_server_can,
     a_row_that_is_skipped_is_never_taken_for_one_that_is_not_there,
-    a_parent_of_several_children_is_written_through_one_of_its_rows;
+    a_parent_of_several_children_is_written_through_one_of_its_rows,
+    children_come_with_their_parent_and_are_locked_where_the_server_can;
     POSTGRES:
     a_table_of_another_schema_is_locked_by_its_bare_name;
 ];
@@ -141,6 +142,41 @@ async fn a_parent_of_several_children_is_written_through_one_of_its_rows(context
     let (first, second) = (items.next().ok_or("no row")?, items.next().ok_or("no row")?);
     assert_eq!(first.update(|item| item.qty += 1).await?.version, 2);
     assert!(second.update(|item| item.qty += 1).await.unwrap_err().is_conflict());
+    Ok(())
+}
+
+async fn children_come_with_their_parent_and_are_locked_where_the_server_can(context: Context) -> Outcome {
+    item::create(&context).await?;
+    account::create(&context).await?;
+    context.sql("UPDATE account SET item_id = 1 WHERE id IN (1, 3)").await?;
+    let txn = begin(&context.db).await?;
+    let families = || {
+        let parents = item::Entity::find().find_with_related(account::Entity);
+        parents.order_by_asc(item::Column::Id).order_by_asc(account::Column::Id)
+    };
+    let shape = |id: i64, children: Vec<i64>| (id, children);
+    let expected = [shape(1, vec![1, 3]), shape(2, vec![2]), shape(3, vec![])];
+
+    let both = families().for_update().all(&txn).await;
+    if context.backend == crate::backend::Backend::Postgres {
+        assert!(matches!(both, Err(Error::Unsupported(_))), "{both:?}");
+    } else {
+        let rows = both?.into_iter();
+        let found = rows.map(|(item, accounts)| (item.id, accounts.iter().map(|account| account.id).collect()));
+        assert_eq!(found.collect::<Vec<_>>(), expected);
+    }
+    let parents = families().for_update().of(item::Entity).all(&txn).await;
+    if !context.backend.expected().locks_one_table_of_several {
+        assert!(matches!(parents, Err(Error::Unsupported(_))), "{parents:?}");
+        return Ok(());
+    }
+    let mut parents = parents?;
+    let found = parents
+        .iter()
+        .map(|(item, accounts)| (item.id, accounts.iter().map(|account| account.id).collect()));
+    assert_eq!(found.collect::<Vec<_>>(), expected);
+    let (first, _): (_, Vec<account::Model>) = parents.remove(0);
+    assert_eq!(first.update(|item| item.qty += 1).await?.version, 2);
     Ok(())
 }
 

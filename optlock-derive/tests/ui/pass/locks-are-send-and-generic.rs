@@ -24,6 +24,12 @@ mod product {
 
 use product::{Entity, Model};
 
+impl Related<Entity> for Entity {
+    fn to() -> RelationDef {
+        Entity::belongs_to(Entity).from(product::Column::Stock).to(product::Column::Id).into()
+    }
+}
+
 fn assert_send<T: Send>(_: T) {}
 
 fn futures(txn: &DatabaseTransaction, db: &DatabaseConnection, model: Model, locked: Locked<'_, Model>) {
@@ -31,6 +37,8 @@ fn futures(txn: &DatabaseTransaction, db: &DatabaseConnection, model: Model, loc
     assert_send(Entity::find().for_no_key_update().skip_locked().limit(3).all(txn));
     assert_send(Entity::find().for_share().wait(Duration::from_millis(5)).of(Entity).all(txn));
     assert_send(Entity::find().for_key_share().nowait().all_by_key(txn, [1, 2]));
+    assert_send(Entity::find().find_also_related(Entity).for_update().of(Entity).one(txn));
+    assert_send(Entity::find().find_with_related(Entity).for_update().all(txn));
     assert_send(Entity::lock_all(txn, vec![1, 2]));
     assert_send(Entity::lock_all(txn, std::iter::repeat_n(std::rc::Rc::new(1), 2).map(|id| *id)));
     assert_send(optlock::lock_in_order(txn, (Entity::keys([1]), Entity::find().for_share().keys([2]))));
