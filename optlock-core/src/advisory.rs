@@ -22,9 +22,9 @@ use crate::locking_read::{failure, waiting};
 /// | --- | --- | --- |
 /// | `pg_advisory_xact_lock`, on a hash of the name | `GET_LOCK`, on a hash of the database and the name | [`Error::Unsupported`] |
 ///
-/// On MySQL and MariaDB the lock belongs to the session and outlives its transactions, so it is taken on a connection of
-/// its own, beside the pool and set up like its connections, which is closed afterwards. A connection with a
-/// leftover lock can get into no pool, whatever is dropped or fails. Each holder and each waiter is one more connection to
+/// On MySQL and MariaDB the lock belongs to the session and outlives its transactions. So it is taken on a connection of
+/// its own, beside the pool and set up like the pool's, given up there after the commit, and the connection is closed: no
+/// leftover lock can get into a pool, whatever is dropped or fails. Each holder and each waiter is one more connection to
 /// the server, which the size of the pool does not bound, and SeaORM's metric callback does not see its statements.
 ///
 /// Hold one name at a time. Two who each hold the name that the other one waits for are two sessions each, so no server
@@ -53,8 +53,8 @@ use crate::locking_read::{failure, waiting};
 #[must_use = "the lock is held until the transaction ends"]
 pub struct AdvisoryTransaction {
     // Fields are dropped in this order: the session is ended before the transaction gives its connection back.
-    /// The session that holds the lock, where that is not the pool's.
-    session: Option<Session>,
+    /// The session that holds the lock, where that is not the pool's, and how it gives it up.
+    session: Option<(Session, &'static str)>,
     txn: DatabaseTransaction,
 }
 
@@ -108,8 +108,11 @@ impl AdvisoryTransaction {
         let Some(advisory) = capabilities.advisory else {
             return Err(Unsupported::new(capabilities.name, "a named lock").into());
         };
-        let session = advisory.outlives_transaction.then(|| Session::beside(db)).transpose()?;
-        let connection = session.as_ref().map_or(db, Session::connection);
+        let session = match advisory.release {
+            Some(release) => Some((Session::beside(db)?, release)),
+            None => None,
+        };
+        let connection = session.as_ref().map_or(db, |(session, _)| session.connection());
         let txn = connection.begin_with_config(advisory.isolation_level, None).await?;
         // Ahead of the wait, so that dropping the future ends the session.
         let ours = Self { session, txn };
@@ -185,14 +188,15 @@ impl AdvisoryTransaction {
     }
 }
 
-/// Ends the session that holds the lock, after its transaction, whose error is the one that counts.
-async fn close(session: Option<Session>, outcome: Result<(), DbErr>) -> Result<(), Error> {
-    if let Some(session) = session {
-        let closed = session.close().await;
-        outcome?;
-        return Ok(closed?);
+/// Gives up the lock and ends its session, after its transaction, whose outcome is the one that counts.
+async fn close(session: Option<(Session, &'static str)>, outcome: Result<(), DbErr>) -> Result<(), Error> {
+    // After an error, dropping the session ends it.
+    outcome?;
+    if let Some((session, release)) = session {
+        // What fails here is a connection that is broken, and gives its locks up with that.
+        let _ = session.close(release).await;
     }
-    Ok(outcome?)
+    Ok(())
 }
 
 /// The server has answered neither with the lock nor with an error: its thread was killed.

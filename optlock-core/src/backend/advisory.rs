@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sea_orm::{DatabaseConnection, DbErr, IsolationLevel, Statement};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, IsolationLevel, Statement};
 #[cfg(feature = "sqlx-mysql")]
 use sea_orm::{DatabaseConnectionType, SqlxMySqlConnector};
 
@@ -15,8 +15,8 @@ pub(crate) struct Advisory {
     pub(crate) take: fn(&str, LockWait) -> Statement,
     /// How long one statement waits, where that must be bounded because a server goes on waiting for a caller who is gone.
     pub(crate) longest_wait: Option<Duration>,
-    /// Whether the lock is the session's and not the transaction's, so that it outlives a rollback.
-    pub(crate) outlives_transaction: bool,
+    /// Gives up all named locks of the session, where they are the session's and outlive its transactions.
+    pub(crate) release: Option<&'static str>,
     /// The level of the transaction, where the session's own could hide what the last holder of the lock has written.
     pub(crate) isolation_level: Option<IsolationLevel>,
 }
@@ -49,9 +49,13 @@ impl Session {
         &self.0
     }
 
-    /// Ends the session once its transaction has ended, and returns when it has.
-    pub(crate) async fn close(self) -> Result<(), DbErr> {
-        self.0.close_by_ref().await
+    /// Gives up the locks, once the transaction has ended, and ends the session.
+    ///
+    /// In two steps, because a server takes its time to notice that a session has ended.
+    pub(crate) async fn close(self, release: &str) -> Result<(), DbErr> {
+        let released = self.0.execute_unprepared(release).await;
+        let closed = self.0.close_by_ref().await;
+        released.and(closed)
     }
 }
 

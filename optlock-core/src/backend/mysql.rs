@@ -48,7 +48,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
         take: take_advisory_lock,
         // The server looks whether the connection is still there, and takes the goodbye that it finds for a sign of life.
         longest_wait: Some(LONGEST_WAIT_FOR_A_NAME),
-        outlives_transaction: true,
+        release: Some("DO RELEASE_ALL_LOCKS()"),
         // The snapshot is the one of the first read of a table, which comes after the lock.
         isolation_level: None,
     }),

@@ -42,7 +42,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     advisory: Some(Advisory {
         take: take_advisory_lock,
         longest_wait: None,
-        outlives_transaction: false,
+        release: None,
         // Above it, the snapshot would be the one of the statement that waits for the lock: what its holder committed
         // meanwhile would not be seen.
         isolation_level: Some(IsolationLevel::ReadCommitted),
