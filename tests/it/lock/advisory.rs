@@ -65,54 +65,35 @@ async fn a_name_is_free_after_commit_rollback_and_drop(context: Context) -> Outc
 }
 
 async fn who_waits_sees_what_the_holder_committed(context: Context) -> Outcome {
-    let name = context.name.as_str();
-    item::create(&context).await?;
-    let holder = AdvisoryTransaction::begin(&context.db, name).await?;
+    let db = context.other.clone();
+    the_holder_commits_while_somebody_waits(&context, db).await
+}
+
+/// The snapshot of a level above READ COMMITTED would be older than the wait.
+async fn who_waits_sees_what_the_holder_committed_at_every_level(context: Context) -> Outcome {
+    let db = context.connect(1).await?;
+    db.execute_unprepared("SET default_transaction_isolation = 'serializable'")
+        .await?;
+    the_holder_commits_while_somebody_waits(&context, db).await
+}
+
+async fn the_holder_commits_while_somebody_waits(context: &Context, waiter: DatabaseConnection) -> Outcome {
+    item::create(context).await?;
+    let holder = AdvisoryTransaction::begin(&context.db, &context.name).await?;
     let waiting = tokio::spawn({
-        let (db, name) = (context.other.clone(), name.to_owned());
+        let name = context.name.clone();
         async move {
-            let txn = AdvisoryTransaction::begin(&db, &name).await?;
+            // With a limit, which takes a statement of its own on PostgreSQL, ahead of the wait.
+            let txn = AdvisoryTransaction::begin_within(&waiter, &name, Duration::from_mins(1)).await?;
+            let txn = txn.ok_or(DbErr::Custom("no lock".to_owned()))?;
             let row = item::Entity::find_by_id(1).one(&*txn).await?;
             txn.commit().await?;
             Ok::<_, Error>(row.map(|row| row.qty))
         }
     });
-    until_waiting_for_name(&context, name).await?;
-    let row = item::Entity::find_by_id(1)
-        .for_update()
-        .one(&*holder)
-        .await?
-        .ok_or("no row")?;
-    row.update(|row| row.qty = 42).await?;
-    holder.commit().await?;
-    assert_eq!(waiting.await??, Some(42));
-    Ok(())
-}
-
-/// The snapshot of a level above READ COMMITTED would be older than the wait.
-async fn who_waits_sees_what_the_holder_committed_at_every_level(context: Context) -> Outcome {
-    let name = context.name.as_str();
-    item::create(&context).await?;
-    let holder = AdvisoryTransaction::begin(&context.db, name).await?;
-    let db = context.connect(1).await?;
-    db.execute_unprepared("SET default_transaction_isolation = 'serializable'")
-        .await?;
-    let waiting = tokio::spawn({
-        let name = name.to_owned();
-        async move {
-            let txn = AdvisoryTransaction::begin_within(&db, &name, Duration::from_mins(1)).await?;
-            let txn = txn.ok_or(DbErr::Custom("no lock".to_owned()))?;
-            let row = item::Entity::find_by_id(1).one(&*txn).await?;
-            Ok::<_, Error>(row.map(|row| row.qty))
-        }
-    });
-    until_waiting_for_name(&context, name).await?;
-    let row = item::Entity::find_by_id(1)
-        .for_update()
-        .one(&*holder)
-        .await?
-        .ok_or("no row")?;
-    row.update(|row| row.qty = 42).await?;
+    until_waiting_for_name(context, &context.name).await?;
+    let row = item::Entity::find_by_id(1).for_update().one(&*holder).await?;
+    row.ok_or("no row")?.update(|row| row.qty = 42).await?;
     holder.commit().await?;
     assert_eq!(waiting.await??, Some(42));
     Ok(())
