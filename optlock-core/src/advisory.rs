@@ -65,7 +65,7 @@ impl AdvisoryTransaction {
     /// # Errors
     ///
     /// [`Error::Unsupported`] on SQLite; [`Error::Lock`] if the session has a `lock_timeout` of its own on PostgreSQL, which
-    /// runs out; [`Error::Database`].
+    /// runs out; [`Error::Database`], also if somebody cancels the wait on the server.
     ///
     /// # Cancel safety
     ///
@@ -137,9 +137,17 @@ impl AdvisoryTransaction {
             };
             let statement = (advisory.take)(name, piece);
             match waiting(&self.txn, piece, self.txn.query_one_raw(statement)).await {
-                Ok(Some(row)) if row.try_get_by_index::<Option<i64>>(0)? == Some(1) => return Ok(true),
-                Ok(_) if is_last => return Ok(false),
-                Ok(_) => {}
+                Ok(row) => match row
+                    .map(|row| row.try_get_by_index::<Option<i64>>(0))
+                    .transpose()?
+                    .flatten()
+                {
+                    Some(1) => return Ok(true),
+                    Some(_) if is_last => return Ok(false),
+                    Some(_) => {}
+                    // Neither the lock nor the end of the time: somebody has cancelled the wait on the server.
+                    None => return Err(lost(name)),
+                },
                 Err((err, attempt)) => {
                     let err = failure(&self.txn, name, Operation::Lock, err, &attempt).await;
                     // A session whose own setting is shorter than for ever is none that was asked for a limit.
@@ -193,13 +201,12 @@ async fn close(session: Option<(Session, &'static str)>, outcome: Result<(), DbE
     // After an error, dropping the session ends it.
     outcome?;
     if let Some((session, release)) = session {
-        // What fails here is a connection that is broken, and gives its locks up with that.
-        let _ = session.close(release).await;
+        session.close(release).await;
     }
     Ok(())
 }
 
-/// The server has answered neither with the lock nor with an error: its thread was killed.
+/// The server has ended a wait for the lock without the lock, and without an error of its own.
 fn lost(name: &str) -> Error {
     DbErr::Custom(format!("the named lock `{name}` was not granted")).into()
 }

@@ -19,7 +19,8 @@ cases![
     names_are_any_text_and_case_counts,
     rows_are_locked_and_written_in_it,
     a_holder_that_is_dropped_at_a_statement_frees_the_name,
-    a_waiter_that_is_dropped_leaves_the_queue;
+    a_waiter_that_is_dropped_leaves_the_queue,
+    a_wait_that_is_cancelled_on_the_server_is_an_error;
     POSTGRES:
     who_waits_sees_what_the_holder_committed_at_every_level,
     a_limit_of_the_session_is_reported_as_what_it_is;
@@ -96,6 +97,36 @@ async fn the_holder_commits_while_somebody_waits(context: &Context, waiter: Data
     row.ok_or("no row")?.update(|row| row.qty = 42).await?;
     holder.commit().await?;
     assert_eq!(waiting.await??, Some(42));
+    Ok(())
+}
+
+/// It is not begun again behind the back of whoever cancelled it.
+async fn a_wait_that_is_cancelled_on_the_server_is_an_error(context: Context) -> Outcome {
+    let name = context.name.as_str();
+    let _holder = AdvisoryTransaction::begin(&context.db, name).await?;
+    let waiting = tokio::spawn({
+        let (db, name) = (context.connect(1).await?, name.to_owned());
+        async move { AdvisoryTransaction::begin(&db, &name).await.map(drop) }
+    });
+    until_waiting_for_name(&context, name).await?;
+    let waiter = context.backend.pick(
+        String::new(),
+        format!(
+            "SELECT pid::bigint FROM pg_locks WHERE locktype = 'advisory' AND NOT granted \
+             AND ((classid::bigint << 32) | objid::bigint) = hashtextextended('{name}', 0)"
+        ),
+        "SELECT CAST(id AS SIGNED) FROM information_schema.processlist WHERE state = 'User lock' AND db = DATABASE()"
+            .to_owned(),
+    );
+    let waiter = context.number(&waiter).await?;
+    let cancel = context.backend.pick(
+        String::new(),
+        format!("SELECT pg_cancel_backend({waiter})"),
+        format!("KILL QUERY {waiter}"),
+    );
+    context.sql(&cancel).await?;
+    let err = waiting.await?.unwrap_err();
+    assert!(!err.is_lock_unavailable(), "{err:?}");
     Ok(())
 }
 
