@@ -69,13 +69,15 @@
 //! versions of those types. `macros`, on by default, turns on SeaORM's.
 
 pub use optlock_core::{
-    AdvisoryTransaction, Conflict, DatabaseError, DeleteOne, Error, Fault, Found, Imprecise, Insert, InsertMany,
-    LockError, LockExt, LockKeys, LockModel, LockOne, LockRows, LockSelect, LockSource, LockTables, Locked, LockedRows,
-    MissingRows, NotLockable, NotSet, OfFirst, OpenTransaction, Operation, Overflow, Precision, Repr, RowKey,
-    RowVersion, SayWait, TooManyRows, TransactionState, TryInsert, Unread, Unsupported, UpdateMany, UpdateOne,
-    VersionAssigned, VersionType, Versioned, WaitSaid, WaitUnsaid, lock_in_order,
+    AdvisoryTransaction, Backoff, Budget, ByBox, ByError, ByReference, Classify, Clock, Conflict, DatabaseError,
+    Delays, DeleteOne, Error, Escaped, Fault, Found, Imprecise, Insert, InsertMany, InvalidPolicy, Jitter, LockError,
+    LockExt, LockKeys, LockModel, LockOne, LockRows, LockSelect, LockSource, LockTables, Locked, LockedRows,
+    MissingRows, Modify, ModifyIn, ModifyModel, NotLockable, NotSet, OfFirst, OpenTransaction, Operation,
+    OutcomeUnknown, Overflow, Policy, Precision, Redo, Report, Repr, Retry, RowKey, RowVersion, Savepoint, SayWait,
+    Sleep, Stop, TooManyRows, TransactionFailed, TransactionState, TryInsert, Txn, Unread, Unsupported, UpdateMany,
+    UpdateOne, VersionAssigned, VersionType, Versioned, WaitSaid, WaitUnsaid, fault, lock_in_order, retry, transaction,
 };
-pub use optlock_derive::Versioned;
+pub use optlock_derive::{Versioned, retry};
 
 #[doc(hidden)]
 pub use optlock_core::__private;
@@ -97,7 +99,7 @@ pub mod prelude {
 
     pub use crate::Versioned;
     #[doc(no_inline)]
-    pub use crate::{LockExt as _, LockModel as _, LockRows as _};
+    pub use crate::{LockExt as _, LockModel as _, LockRows as _, Modify as _, ModifyModel as _};
 }
 
 /// Pages to read.

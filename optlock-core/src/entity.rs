@@ -10,7 +10,7 @@ use crate::version::{Precision, VersionType};
     label = "this entity has no version",
     note = "add `Versioned` to the derives of its `Model`, and `#[version]` to one field"
 )]
-pub trait Versioned: EntityTrait<Model: Send + Sync + 'static, ActiveModel: Send> {
+pub trait Versioned: EntityTrait<Model: Send + Sync + 'static, ActiveModel: Send + Sync> {
     /// The type of the `#[version]` field.
     type Version: VersionType;
 

@@ -10,6 +10,10 @@ mod active;
 mod advance;
 mod advisory;
 mod backend;
+mod backoff;
+mod budget;
+mod change;
+mod clock;
 mod delete;
 mod diagnosis;
 mod entity;
@@ -18,31 +22,45 @@ mod insert;
 mod lock;
 mod lock_mode;
 mod locking_read;
+mod modify;
+mod policy;
 mod readback;
+mod retry;
 mod returning;
 mod row;
+mod runner;
 mod transaction;
 mod try_insert;
+mod txn;
 mod update;
 mod update_many;
 mod value;
 mod write_lock;
 
 pub use advisory::AdvisoryTransaction;
-pub use backend::Fault;
+pub use backend::{Fault, Redo};
+pub use backoff::{Backoff, Delays, InvalidPolicy, Jitter};
+pub use budget::Budget;
+pub use clock::{Clock, Sleep};
 pub use delete::DeleteOne;
 pub use entity::Versioned;
 pub use error::{
-    Conflict, DatabaseError, Error, Found, Imprecise, LockError, MissingRows, NotLockable, NotSet, Operation, Overflow,
-    TooManyRows, Unread, Unsupported, VersionAssigned,
+    ByBox, ByError, ByReference, Classify, Conflict, DatabaseError, Error, Escaped, Found, Imprecise, LockError,
+    MissingRows, NotLockable, NotSet, Operation, OutcomeUnknown, Overflow, TooManyRows, TransactionFailed, Unread,
+    Unsupported, VersionAssigned, fault,
 };
 pub use insert::{Insert, InsertMany};
 pub use lock::{
     LockExt, LockKeys, LockModel, LockOne, LockRows, LockSelect, LockSource, LockTables, Locked, LockedRows, OfFirst,
     SayWait, WaitSaid, WaitUnsaid, lock_in_order,
 };
+pub use modify::{Modify, ModifyIn, ModifyModel};
+pub use policy::{Policy, Report, Retry, Stop};
+pub use retry::retry;
+pub use runner::transaction;
 pub use transaction::{OpenTransaction, TransactionState};
 pub use try_insert::TryInsert;
+pub use txn::{Savepoint, Txn};
 pub use update::UpdateOne;
 pub use update_many::UpdateMany;
 pub use value::{RowKey, RowVersion};

@@ -1,10 +1,9 @@
 //! The code that the derive generates: the trait implementation, and what stands in for one.
 
-use proc_macro_crate::{FoundCrate, crate_name};
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{Path, parse_quote};
 
+use crate::krate::optlock;
 use crate::methods::{allow, methods};
 use crate::model::{Broken, Entity};
 
@@ -102,18 +101,4 @@ pub(crate) fn model_ex_reports() -> TokenStream {
             const REPORTS_MISSING_VERSION: () = ();
         }
     }
-}
-
-/// The path of the `optlock` crate: what the user says, or the name that it has in the user's `Cargo.toml`.
-fn optlock(krate: Option<&Path>) -> Path {
-    if let Some(path) = krate {
-        return path.clone();
-    }
-    let name = match crate_name("optlock") {
-        Ok(FoundCrate::Name(name)) => name,
-        // Tests and examples of the crate itself. Where it is not found, the compiler says so.
-        Ok(FoundCrate::Itself) | Err(_) => "optlock".to_owned(),
-    };
-    let name = proc_macro2::Ident::new(&name, Span::call_site());
-    parse_quote!(::#name)
 }

@@ -1,12 +1,14 @@
-//! The derive macro of [optlock](https://docs.rs/optlock). Depend on `optlock`, which re-exports it.
+//! The macros of [optlock](https://docs.rs/optlock). Depend on `optlock`, which re-exports them.
 
 mod attribute;
 mod diagnostics;
 mod expand;
 mod field;
+mod krate;
 mod methods;
 mod model;
 mod naming;
+mod retry;
 mod rules;
 
 use proc_macro::TokenStream;
@@ -77,4 +79,76 @@ pub fn derive_versioned(input: TokenStream) -> TokenStream {
     let mut expansion = diagnostics.into_compile_errors();
     expansion.extend(code);
     expansion.into()
+}
+
+/// Has an async function tried again where what it failed with may be done again, as a `Policy` says.
+///
+/// Goes on free functions, methods, methods in implementations of traits, and provided methods of traits. The body
+/// becomes a call of `Policy::retry` with what was the body, and that is all: what is tried again, how often and when is
+/// said there.
+///
+/// ```
+/// use optlock::prelude::*;
+/// use optlock::{Error, Policy};
+/// # mod product {
+/// #     use optlock::prelude::*;
+/// #
+/// #     #[sea_orm::model]
+/// #     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Versioned)]
+/// #     #[sea_orm(table_name = "product")]
+/// #     pub struct Model {
+/// #         #[sea_orm(primary_key)]
+/// #         pub id: i32,
+/// #         pub stock: i32,
+/// #         #[version]
+/// #         pub version: i64,
+/// #     }
+/// #     impl ActiveModelBehavior for ActiveModel {}
+/// # }
+///
+/// const CHECKOUT: Policy = Policy::new().attempts(5);
+///
+/// struct Shop {
+///     db: DatabaseConnection,
+/// }
+///
+/// impl Shop {
+///     #[optlock::retry(CHECKOUT)]
+///     async fn sell(&self, id: i32) -> Result<product::Model, Error> {
+///         let Some(product) = product::Entity::find_by_id(id).one(&self.db).await? else {
+///             return Err(DbErr::RecordNotFound(format!("product {id}")).into());
+///         };
+///         let stock = product.stock - 1;
+///         let mut sold = product.into_active_model();
+///         sold.stock = Set(stock);
+///         sold.update(&self.db).await
+///     }
+/// }
+/// ```
+///
+/// The whole body is one attempt, so what it decides by has to be read in it.
+///
+/// # Arguments
+///
+/// | attribute | meaning |
+/// | --- | --- |
+/// | `#[optlock::retry]` | The default policy, `Policy::new()`. |
+/// | `#[optlock::retry(CHECKOUT)]`, `#[optlock::retry(self.policy)]`, `#[optlock::retry(Policy::new().attempts(5))]` | Any expression that is a `Policy`. It may use the arguments of the function, and is evaluated once in each call. |
+/// | `crate = "path"`, alone or after the policy | Where `optlock` is, if it is re-exported by another crate. A dependency that is renamed in `Cargo.toml` is found without it. |
+///
+/// # What can be tried again
+///
+/// An async function that returns a `Result`. All attempts use the same arguments, so the body borrows them: `self` is
+/// taken by reference, an owned argument is cloned where the body needs one to keep, and nothing is `mut` or `&mut`,
+/// since a failed attempt would leave its changes to the next one. The future is `Send` if the owned arguments are `Sync`.
+/// For what does not fit there is `Policy::retry`, called by hand.
+///
+/// # Other attributes
+///
+/// Goes above those that rewrite the function: `#[tracing::instrument]`, which then has one span for all attempts, and
+/// `#[tokio::test]`. `#[async_trait]` is always the first to rewrite its methods: there, call a function that has the
+/// attribute.
+#[proc_macro_attribute]
+pub fn retry(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    retry::retry(arguments.into(), item.into()).into()
 }

@@ -77,6 +77,57 @@ mod order {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
+/// Functions that are tried again.
+pub mod checkout {
+    use optlock::{Error, Policy};
+    use sea_orm::{ConnectionTrait, DatabaseConnection};
+
+    /// Used in the attribute alone.
+    const PATIENT: Policy<'_> = Policy::new().attempts(5);
+
+    /// Sells.
+    ///
+    /// # Errors
+    ///
+    /// As the database says.
+    #[optlock::retry(PATIENT)]
+    pub async fn sell(db: &DatabaseConnection, sku: String) -> Result<u64, Error> {
+        if sku.is_empty() {
+            return Ok(0);
+        }
+        let sold = db.execute_unprepared(&sku).await?;
+        Ok(sold.rows_affected())
+    }
+
+    /// A shop.
+    #[derive(Debug)]
+    pub struct Shop {
+        db: DatabaseConnection,
+    }
+
+    impl Shop {
+        /// Sells.
+        ///
+        /// # Errors
+        ///
+        /// As the database says.
+        #[optlock::retry]
+        pub async fn sell(&self, sku: &str) -> Result<u64, Error> {
+            sell(&self.db, sku.to_owned()).await
+        }
+
+        /// Says what is there, and needs no second attempt.
+        ///
+        /// # Errors
+        ///
+        /// None.
+        #[optlock::retry]
+        pub async fn stock(&self) -> Result<impl Iterator<Item = u64>, Error> {
+            Ok([1, 2].into_iter())
+        }
+    }
+}
+
 #[test]
 fn the_expansion_compiles_under_denied_lints() {
     use optlock::Versioned;
@@ -84,4 +135,5 @@ fn the_expansion_compiles_under_denied_lints() {
     assert!(matches!(product::Entity::version_column(), product::Column::Version));
     assert!(matches!(shelf::Entity::version_column(), shelf::Column::Version));
     assert!(matches!(order::Entity::version_column(), order::Column::Version));
+    let _ = (checkout::sell, checkout::Shop::sell, checkout::Shop::stock);
 }

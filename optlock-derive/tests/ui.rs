@@ -1,4 +1,4 @@
-//! What the derive accepts and what it refuses, one rule a file: `ui/pass/` compiles, `ui/fail/` fails with the message
+//! What the macros accept and what they refuse, one rule a file: `ui/pass/` compiles, `ui/fail/` fails with the message
 //! beside it. `TRYBUILD=overwrite cargo test -p optlock-derive --test ui` writes the messages anew.
 
 #[test]

@@ -14,6 +14,7 @@ mod backend;
 mod case;
 mod context;
 mod entity;
+mod proxy;
 mod wait;
 
 mod cancel;

@@ -8,8 +8,12 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Fault {
+    /// The row is at another version than the one that the write expected, or gone. Nothing was written. Read it again and decide again.
+    Stale,
+    /// The row is at the expected version, but a trigger, a policy or a filter held the write back.
+    Blocked,
     /// The transaction's snapshot is older than a change that a rival has committed (PostgreSQL 40001, MariaDB 1020,
-    /// SQLite 517). The whole transaction must be redone.
+    /// SQLite 517), or a cluster could not certify the transaction (TiDB 9007, 8022, 8002, 8028; group replication 3101). The whole transaction must be redone.
     Serialization,
     /// Two transactions waited for each other, and the server ended this one (PostgreSQL 40P01, MariaDB 1213).
     Deadlock,
@@ -43,6 +47,13 @@ pub enum Fault {
     Aborted,
     /// The connection is gone, or the server cannot be reached. What was sent last may or may not have happened.
     ConnectionLost,
+    /// The server is there and does not take work yet, or no more of it: it is starting up, has no connection left, or its node has
+    /// lost the cluster (PostgreSQL 57P03 and 53300, MariaDB and MySQL 1040 and 1203, Galera 1047, TiDB 9001 to 9005, SQLite 14).
+    /// The statement was not done.
+    Unavailable,
+    /// Whether the transaction was committed is not known: the answer to its `COMMIT` was lost, or the server says that it does not know
+    /// (CockroachDB and YugabyteDB 40003, MariaDB 1180). Look before you redo it.
+    OutcomeUnknown,
     /// The pool had no connection to give. Nothing was sent.
     PoolTimeout,
     /// The code cannot be read: the feature of the driver that it is from is not turned on for `optlock`, or there is
@@ -50,4 +61,70 @@ pub enum Fault {
     Unclassified,
     /// None of these.
     Other,
+}
+
+/// What must be done again after a [`Fault`], if anything may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Redo {
+    /// The statement: nothing was sent.
+    Statement,
+    /// The whole transaction, from its first read on. A savepoint is not enough: what the transaction has read is out of date,
+    /// or it holds locks that somebody waits for.
+    Transaction,
+    /// Nothing. The same work would meet the same error, or it needs a decision.
+    Never,
+    /// Nothing, before it is known whether the work was done. Inside a transaction that has not sent its `COMMIT` it was not.
+    Unknown,
+}
+
+impl Fault {
+    /// What must be done again. [`Policy`](crate::Policy) acts on it, and knows more than the fault alone does: whether a
+    /// lost connection had sent its `COMMIT`, and what its owner has allowed.
+    ///
+    /// ```
+    /// use optlock::{Fault, Redo};
+    ///
+    /// assert_eq!(Fault::Deadlock.redo(), Redo::Transaction);
+    /// assert_eq!(Fault::Unique.redo(), Redo::Never);
+    /// assert_eq!(Fault::ConnectionLost.redo(), Redo::Unknown);
+    /// ```
+    pub const fn redo(self) -> Redo {
+        match self {
+            Self::Stale
+            | Self::Serialization
+            | Self::Deadlock
+            | Self::LockNotAvailable
+            | Self::LockTimeout
+            | Self::Busy
+            | Self::Unavailable => Redo::Transaction,
+            Self::PoolTimeout => Redo::Statement,
+            Self::ConnectionLost | Self::OutcomeUnknown => Redo::Unknown,
+            Self::Blocked
+            | Self::OutOfLocks
+            | Self::Unique
+            | Self::ForeignKey
+            | Self::NotNull
+            | Self::Check
+            | Self::OutOfRange
+            | Self::Raised
+            | Self::ReadOnly
+            | Self::Cancelled
+            | Self::Aborted
+            | Self::Unclassified
+            | Self::Other => Redo::Never,
+        }
+    }
+
+    /// Whether a rival was faster: [`Stale`](Self::Stale) or [`Serialization`](Self::Serialization).
+    pub const fn is_conflict(self) -> bool {
+        matches!(self, Self::Stale | Self::Serialization)
+    }
+
+    /// Whether the schema refused the write: a unique, foreign, `NOT NULL` or check constraint, or the range of a number.
+    pub const fn is_constraint(self) -> bool {
+        matches!(
+            self,
+            Self::Unique | Self::ForeignKey | Self::NotNull | Self::Check | Self::OutOfRange
+        )
+    }
 }

@@ -23,6 +23,8 @@ pub(crate) struct LockRequest {
 pub(crate) struct Locking {
     /// The locking read, or what it is that the backend cannot do.
     pub(crate) read: fn(SelectStatement, &LockRequest) -> Result<Statement, String>,
+    /// The strength of the lock that an update takes which leaves the key alone.
+    pub(crate) of_a_write: LockStrength,
     /// What is locked by a locking read.
     pub(crate) unit: LockUnit,
     /// How text is written in SQL.

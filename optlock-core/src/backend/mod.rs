@@ -6,17 +6,21 @@ mod locking;
 mod mysql;
 mod postgres;
 mod sqlite;
+mod transactions;
 
 use sea_orm::sea_query::{Expr, LockType, SimpleExpr, Value};
 use sea_orm::{DbBackend, DbErr};
 
-pub use fault::Fault;
+pub use fault::{Fault, Redo};
 
 pub(crate) use advisory::{Advisory, Session};
 pub(crate) use locking::{Attempt, LockRequest, LockUnit, OuterJoinLocks, Quotes, WaitSetting};
 
+pub(crate) use transactions::{Transactions, may_have_committed};
+
 use locking::Locking;
 
+use crate::lock_mode::LockStrength;
 use crate::transaction::TransactionState;
 
 /// The facts about one backend that decide how a write is sent and how its outcome is read.
@@ -48,6 +52,8 @@ pub(crate) struct Capabilities {
     pub(crate) advance_timestamp: Option<fn(SimpleExpr, i64, Value) -> SimpleExpr>,
     /// How rows are locked.
     pub(crate) locking: Locking,
+    /// How transactions are run.
+    pub(crate) transactions: Transactions,
     /// How named locks are taken; `None` where there are none.
     pub(crate) advisory: Option<Advisory>,
 }
@@ -99,6 +105,7 @@ const UNKNOWN: Capabilities = Capabilities {
     advance_timestamp: None,
     locking: Locking {
         read: |_, request| Err(request.strength.to_string()),
+        of_a_write: LockStrength::Update,
         unit: LockUnit::Row,
         quotes: Quotes::Doubled,
         outer_joins: OuterJoinLocks::Never,
@@ -110,6 +117,12 @@ const UNKNOWN: Capabilities = Capabilities {
         aftermath: |_| TransactionState::MustRollBack,
         timeout_rolls_back: None,
         seal: None,
+    },
+    transactions: Transactions {
+        aborted_probe: None,
+        ended_probe: None,
+        finishes_statements: false,
+        options: |_, _| Err("a transaction"),
     },
     advisory: None,
 };

@@ -8,6 +8,7 @@ use sea_orm::{DbBackend, Statement};
 
 use super::advisory::Advisory;
 use super::locking::{Attempt, LockRequest, LockUnit, Locking, OuterJoinLocks, Quotes};
+use super::transactions::{Transactions, as_asked};
 use super::{Capabilities, Confirming, Fault, Returning};
 use crate::lock_mode::{LockStrength, LockWait, millis};
 use crate::transaction::TransactionState;
@@ -29,6 +30,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     advance_timestamp: Some(advance_timestamp),
     locking: Locking {
         read: locking_read,
+        of_a_write: LockStrength::Update,
         unit: LockUnit::Row,
         quotes: Quotes::Backslash,
         outer_joins: OuterJoinLocks::UnlessSkipping,
@@ -43,6 +45,12 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
         aftermath,
         timeout_rolls_back: Some("SELECT @@innodb_rollback_on_timeout"),
         seal: Some(SEAL),
+    },
+    transactions: Transactions {
+        aborted_probe: None,
+        ended_probe: None,
+        finishes_statements: true,
+        options: as_asked,
     },
     advisory: Some(Advisory {
         take: take_advisory_lock,
@@ -177,6 +185,9 @@ mod code {
     pub(super) const SERVER_SHUTDOWN: u16 = 1053;
     pub(super) const DUP_ENTRY: u16 = 1062;
     pub(super) const DUP_UNIQUE: u16 = 1169;
+    /// The engine failed while it committed.
+    pub(super) const ERROR_DURING_COMMIT: u16 = 1180;
+    pub(super) const TOO_MANY_USER_CONNECTIONS: u16 = 1203;
     pub(super) const LOCK_WAIT_TIMEOUT: u16 = 1205;
     /// The whole transaction is rolled back, as after a deadlock.
     pub(super) const LOCK_TABLE_FULL: u16 = 1206;
@@ -215,6 +226,17 @@ mod code {
     pub(super) const CHECK_CONSTRAINT_VIOLATED: u16 = 3819;
     /// MariaDB.
     pub(super) const CONSTRAINT_FAILED: u16 = 4025;
+    /// MySQL's group replication: the transaction was rolled back when it was to be certified, at its commit.
+    pub(super) const TRANSACTION_ROLLBACK_DURING_COMMIT: u16 = 3101;
+    /// TiDB, from here on: <https://docs.pingcap.com/tidb/stable/error-codes>. Commits that failed and were rolled back.
+    pub(super) const TIDB_TXN_ABORTED: u16 = 8002;
+    pub(super) const TIDB_COMMIT_FAILED: u16 = 8022;
+    /// The schema has changed since the transaction began.
+    pub(super) const TIDB_SCHEMA_CHANGED: u16 = 8028;
+    /// The placement driver or the store takes too long or is too busy.
+    pub(super) const TIDB_PD_TIMEOUT: u16 = 9001;
+    pub(super) const TIDB_REGION_UNAVAILABLE: u16 = 9005;
+    pub(super) const TIDB_WRITE_CONFLICT: u16 = 9007;
     /// MySQL: disconnected for inactivity.
     pub(super) const CLIENT_INTERACTION_TIMEOUT: u16 = 4031;
 }
@@ -228,7 +250,12 @@ pub(super) fn fault(err: &(dyn sea_orm::sqlx::error::DatabaseError + 'static)) -
 #[cfg(feature = "sqlx-mysql")]
 fn meaning(number: u16) -> Fault {
     match number {
-        code::CHECKREAD => Fault::Serialization,
+        code::CHECKREAD
+        | code::TRANSACTION_ROLLBACK_DURING_COMMIT
+        | code::TIDB_TXN_ABORTED
+        | code::TIDB_COMMIT_FAILED
+        | code::TIDB_SCHEMA_CHANGED
+        | code::TIDB_WRITE_CONFLICT => Fault::Serialization,
         code::LOCK_DEADLOCK | code::USER_LOCK_DEADLOCK => Fault::Deadlock,
         code::LOCK_TABLE_FULL => Fault::OutOfLocks,
         code::LOCK_NOWAIT => Fault::LockNotAvailable,
@@ -255,9 +282,12 @@ fn meaning(number: u16) -> Fault {
         code::QUERY_INTERRUPTED | code::STATEMENT_TIMEOUT | code::QUERY_TIMEOUT => Fault::Cancelled,
         // A savepoint that is gone: the server has ended the whole transaction, with an error that came before.
         code::SP_DOES_NOT_EXIST => Fault::Aborted,
+        code::ERROR_DURING_COMMIT => Fault::OutcomeUnknown,
         code::CON_COUNT_ERROR
+        | code::TOO_MANY_USER_CONNECTIONS
         | code::UNKNOWN_COM_ERROR
-        | code::SERVER_SHUTDOWN
+        | code::TIDB_PD_TIMEOUT..=code::TIDB_REGION_UNAVAILABLE => Fault::Unavailable,
+        code::SERVER_SHUTDOWN
         | code::CONNECTION_KILLED
         | code::SERVER_GONE
         | code::SERVER_LOST
@@ -295,6 +325,17 @@ mod tests {
             (1317, Fault::Cancelled),
             (1969, Fault::Cancelled),
             (1305, Fault::Aborted),
+            (3101, Fault::Serialization),
+            (8002, Fault::Serialization),
+            (8022, Fault::Serialization),
+            (8028, Fault::Serialization),
+            (9007, Fault::Serialization),
+            (1180, Fault::OutcomeUnknown),
+            (1040, Fault::Unavailable),
+            (1047, Fault::Unavailable),
+            (1203, Fault::Unavailable),
+            (9001, Fault::Unavailable),
+            (9005, Fault::Unavailable),
             (1053, Fault::ConnectionLost),
             (2013, Fault::ConnectionLost),
             (1146, Fault::Other),

@@ -5,6 +5,7 @@ use sea_orm::{DbBackend, IsolationLevel, Statement};
 
 use super::advisory::Advisory;
 use super::locking::{Attempt, LockRequest, LockUnit, Locking, OuterJoinLocks, Quotes, WaitSetting};
+use super::transactions::{Transactions, as_asked};
 use super::{Capabilities, Confirming, Fault, Returning};
 use crate::lock_mode::{LockStrength, LockWait, millis};
 use crate::transaction::TransactionState;
@@ -26,6 +27,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     advance_timestamp: Some(advance_timestamp),
     locking: Locking {
         read: |query, request| Ok(locking_read(query, request)),
+        of_a_write: LockStrength::NoKeyUpdate,
         unit: LockUnit::Row,
         quotes: Quotes::Doubled,
         outer_joins: OuterJoinLocks::Never,
@@ -38,6 +40,12 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
         aftermath: |_| TransactionState::MustRollBack,
         timeout_rolls_back: None,
         seal: None,
+    },
+    transactions: Transactions {
+        aborted_probe: Some("SELECT 1"),
+        ended_probe: None,
+        finishes_statements: false,
+        options: as_asked,
     },
     advisory: Some(Advisory {
         take: take_advisory_lock,
@@ -170,12 +178,11 @@ fn meaning(sqlstate: &str) -> Fault {
         code::READ_ONLY_SQL_TRANSACTION => Fault::ReadOnly,
         code::QUERY_CANCELED | code::TRANSACTION_TIMEOUT => Fault::Cancelled,
         code::IN_FAILED_SQL_TRANSACTION => Fault::Aborted,
-        code::STATEMENT_COMPLETION_UNKNOWN
-        | code::IDLE_IN_TRANSACTION_SESSION_TIMEOUT
-        | code::TOO_MANY_CONNECTIONS
+        code::STATEMENT_COMPLETION_UNKNOWN => Fault::OutcomeUnknown,
+        code::TOO_MANY_CONNECTIONS | code::CANNOT_CONNECT_NOW => Fault::Unavailable,
+        code::IDLE_IN_TRANSACTION_SESSION_TIMEOUT
         | code::ADMIN_SHUTDOWN
         | code::CRASH_SHUTDOWN
-        | code::CANNOT_CONNECT_NOW
         | code::IDLE_SESSION_TIMEOUT => Fault::ConnectionLost,
         other if other.starts_with(code::CONNECTION_CLASS) => Fault::ConnectionLost,
         _ => Fault::Other,
@@ -204,10 +211,11 @@ mod tests {
             ("25P04", Fault::Cancelled),
             ("25P02", Fault::Aborted),
             ("25P03", Fault::ConnectionLost),
-            ("53300", Fault::ConnectionLost),
+            ("53300", Fault::Unavailable),
+            ("57P03", Fault::Unavailable),
             ("57P01", Fault::ConnectionLost),
             ("08006", Fault::ConnectionLost),
-            ("40003", Fault::ConnectionLost),
+            ("40003", Fault::OutcomeUnknown),
             ("42P01", Fault::Other),
         ];
         for (sqlstate, fault) in table {

@@ -6,8 +6,9 @@ use sea_orm::sea_query::{ExprTrait, Func, SimpleExpr};
 use sea_orm::{DbBackend, Statement};
 
 use super::locking::{Attempt, LockUnit, Locking, OuterJoinLocks, Quotes, WaitSetting};
+use super::transactions::{Transactions, with_write_lock};
 use super::{Capabilities, Confirming, Fault, Returning};
-use crate::lock_mode::{LockWait, millis};
+use crate::lock_mode::{LockStrength, LockWait, millis};
 use crate::transaction::TransactionState;
 
 pub(super) const CAPABILITIES: Capabilities = Capabilities {
@@ -28,6 +29,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     locking: Locking {
         // There are no row locks: a write to no row has locked the database before this is sent.
         read: |query, _| Ok(DbBackend::Sqlite.build(&query)),
+        of_a_write: LockStrength::Update,
         unit: LockUnit::Database,
         quotes: Quotes::Doubled,
         outer_joins: OuterJoinLocks::Always,
@@ -39,6 +41,13 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
         aftermath,
         timeout_rolls_back: None,
         seal: None,
+    },
+    transactions: Transactions {
+        aborted_probe: None,
+        // `RAISE(ROLLBACK)`, `ON CONFLICT ROLLBACK`, a full disk, an interrupt.
+        ended_probe: Some("BEGIN"),
+        finishes_statements: false,
+        options: with_write_lock,
     },
     // A named lock of the database file would be the write lock under another name.
     advisory: None,
@@ -92,6 +101,7 @@ mod code {
     pub(super) const LOCKED: i32 = 6;
     pub(super) const READONLY: i32 = 8;
     pub(super) const INTERRUPT: i32 = 9;
+    pub(super) const CANTOPEN: i32 = 14;
     pub(super) const BUSY_SNAPSHOT: i32 = 517;
     pub(super) const CONSTRAINT_CHECK: i32 = 275;
     pub(super) const CONSTRAINT_FOREIGNKEY: i32 = 787;
@@ -123,6 +133,7 @@ fn meaning(extended: i32) -> Fault {
             code::BUSY | code::LOCKED => Fault::Busy,
             code::READONLY => Fault::ReadOnly,
             code::INTERRUPT => Fault::Cancelled,
+            code::CANTOPEN => Fault::Unavailable,
             _ => Fault::Other,
         },
     }
@@ -150,6 +161,7 @@ mod tests {
             (8, Fault::ReadOnly),
             (1032, Fault::ReadOnly),
             (9, Fault::Cancelled),
+            (14, Fault::Unavailable),
             (1, Fault::Other),
             (13, Fault::Other),
         ];

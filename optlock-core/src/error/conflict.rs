@@ -7,6 +7,8 @@ use std::sync::Arc;
 use sea_orm::DbErr;
 
 use super::Operation;
+use super::reason::Reason;
+use crate::backend::Fault;
 use crate::value::{RowKey, RowVersion};
 
 /// A write that was not done because the row is not, or may not be, as the caller read it.
@@ -157,7 +159,14 @@ impl fmt::Display for Conflict {
 
 impl std::error::Error for Conflict {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.cause().map(|cause| cause as _)
+        static STALE: Reason = Reason::new(Fault::Stale, None);
+        static BLOCKED: Reason = Reason::new(Fault::Blocked, None);
+
+        Some(match (self.cause(), self.found()) {
+            (Some(cause), _) => cause,
+            (None, Found::Blocked) => &BLOCKED,
+            (None, Found::Changed { .. } | Found::Deleted | Found::Unknown) => &STALE,
+        })
     }
 }
 

@@ -163,7 +163,7 @@ impl NotLockable {
     }
 }
 
-/// Not all the rows that were to be locked are there. Those that are there are locked.
+/// Not all the rows that were to be locked or changed are there. Those that are there are locked, if that was to be done; none is changed.
 ///
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc_fixture.rs")); }
@@ -243,6 +243,9 @@ impl fmt::Display for Shortfall {
                 "{wanted} different rows of {table} were wanted, but {found} were named"
             );
         }
+        if let ([key], 1) = (&**missing, wanted) {
+            return write!(f, "a row of {table} was wanted, but is not there: {key}");
+        }
         let missing: Vec<_> = missing.iter().map(ToString::to_string).collect();
         write!(
             f,
@@ -290,6 +293,8 @@ mod tests {
             err.to_string(),
             "3 rows of account were wanted, but these are not there: 9, 4"
         );
+        let err = MissingRows::new("account", 1, 0, vec![RowKey::new([9_i32.into()])]);
+        assert_eq!(err.to_string(), "a row of account was wanted, but is not there: 9");
         let err = MissingRows::new("account", 2, 1, Vec::new());
         assert_eq!(
             err.to_string(),

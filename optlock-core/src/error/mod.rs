@@ -1,20 +1,27 @@
 //! The typed error of every checked write.
 
+mod classify;
 mod conflict;
 mod database;
+mod find;
 mod lock;
 mod outcome;
+mod reason;
 mod refusal;
+mod transaction;
 
 use std::sync::Arc;
 
-use sea_orm::{DbErr, SqlErr, TransactionError};
+use sea_orm::{DbErr, SqlErr};
 
+pub use classify::{ByBox, ByError, ByReference, Classify};
 pub use conflict::{Conflict, Found};
 pub use database::DatabaseError;
+pub use find::fault;
 pub use lock::{LockError, MissingRows, NotLockable};
 pub use outcome::{Imprecise, TooManyRows, Unread};
 pub use refusal::{NotSet, Operation, Overflow, Unsupported, VersionAssigned};
+pub use transaction::{Escaped, OutcomeUnknown, TransactionFailed};
 
 pub(crate) use conflict::Loss;
 
@@ -31,6 +38,8 @@ use crate::backend::Fault;
 /// | [`MissingRows`](Error::MissingRows) | no; the rows that are there are locked | decide without them |
 /// | [`TooManyRows`](Error::TooManyRows), [`Imprecise`](Error::Imprecise) | yes | mend the schema |
 /// | [`Unread`](Error::Unread) | yes | read the row if you need it |
+/// | [`TransactionFailed`](Error::TransactionFailed), [`Escaped`](Error::Escaped) | no; the whole transaction is rolled back | redo it; let go of the handle |
+/// | [`OutcomeUnknown`](Error::OutcomeUnknown) | nobody knows | look before you redo it |
 /// | [`Database`](Error::Database) | see [`Fault`] | as with any error of SeaORM |
 ///
 /// # To and from `DbErr`
@@ -90,42 +99,24 @@ pub enum Error {
     /// The query has something that rules a lock out. Refused before any SQL.
     #[error(transparent)]
     NotLockable(#[from] NotLockable),
-    /// Not all the rows that were to be locked are there.
+    /// Not all the rows that were to be locked or changed are there.
     #[error(transparent)]
     MissingRows(#[from] MissingRows),
+    /// The transaction had failed before this, and nothing of it is stored.
+    #[error(transparent)]
+    TransactionFailed(#[from] TransactionFailed),
+    /// The handle of a transaction was kept for longer than the transaction, which is rolled back.
+    #[error(transparent)]
+    Escaped(#[from] Escaped),
+    /// Whether the transaction was committed is not known.
+    #[error(transparent)]
+    OutcomeUnknown(#[from] OutcomeUnknown),
     /// Any other error of SeaORM, the driver or the server.
     #[error(transparent)]
     Database(#[from] DatabaseError),
 }
 
 impl Error {
-    /// The error of optlock at the root of another error, looked for along its causes: in an error of the application,
-    /// in a `DbErr` that one of ours has crossed, and in SeaORM's `TransactionError` of either.
-    ///
-    /// ```
-    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc_fixture.rs")); }
-    /// use optlock::Error;
-    /// use sea_orm::DbErr;
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let (db, stale) = fixture::stale().await?;
-    /// let err: Box<dyn std::error::Error> = DbErr::from(stale.update(&db).await.unwrap_err()).into();
-    /// assert!(Error::find(&*err).is_some_and(Error::is_conflict));
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn find<'a>(err: &'a (dyn std::error::Error + 'static)) -> Option<&'a Self> {
-        let mut next = Some(err);
-        while let Some(err) = next {
-            if let Some(ours) = err.downcast_ref::<Self>() {
-                return Some(ours);
-            }
-            next = hidden_cause(err).or_else(|| err.source());
-        }
-        None
-    }
-
     /// Whether a rival got in the way, so that the same work is likely to succeed once it is redone from a fresh read:
     /// a [`Conflict`], or a [`Fault::Serialization`] of a lock or of a write that is not tied to one row.
     ///
@@ -225,6 +216,8 @@ impl Error {
         match self {
             Self::Database(err) => Some(err.fault()),
             Self::Lock(err) => Some(err.fault()),
+            Self::TransactionFailed(err) => Some(err.fault()),
+            Self::OutcomeUnknown(_) => Some(Fault::OutcomeUnknown),
             Self::Conflict(conflict) => conflict.cause().map(crate::backend::fault),
             Self::Overflow(overflow) => overflow.cause().map(crate::backend::fault),
             Self::Unread(unread) => unread.cause().map(crate::backend::fault),
@@ -249,24 +242,6 @@ impl Error {
             Self::Database(err) => err.as_db_err().sql_err(),
             _ => None,
         }
-    }
-}
-
-/// The cause of an error of SeaORM whose `source()` does not show it.
-fn hidden_cause<'a>(err: &'a (dyn std::error::Error + 'static)) -> Option<&'a (dyn std::error::Error + 'static)> {
-    if let Some(DbErr::TryIntoErr { source, .. }) = err.downcast_ref() {
-        // Its `source()` is the `Arc`, which is an error of another type than the one in it.
-        return Some(&**source);
-    }
-    // These have no `source()` at all.
-    match err.downcast_ref() {
-        Some(TransactionError::<DbErr>::Connection(err) | TransactionError::Transaction(err)) => return Some(err),
-        None => {}
-    }
-    match err.downcast_ref() {
-        Some(TransactionError::<Error>::Connection(err)) => Some(err),
-        Some(TransactionError::Transaction(err)) => Some(err),
-        None => None,
     }
 }
 

@@ -5,18 +5,16 @@ use std::future::Future;
 use std::ops::Deref;
 use std::time::Instant;
 
-use sea_orm::{
-    ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DeleteResult, EntityTrait, Iterable, ModelTrait,
-};
+use sea_orm::{DatabaseTransaction, DeleteResult, EntityTrait, ModelTrait};
 
 use crate::active;
 use crate::backend::Attempt;
+use crate::change::changes;
 use crate::entity::{Versioned, table};
 use crate::error::{Error, Operation};
 use crate::lock_mode::LockWait;
 use crate::locking_read::{failure, settle};
 use crate::transaction::OpenTransaction;
-use crate::update::assignable;
 
 /// A row that nobody else can change until the transaction ends, as it was read when it was locked.
 ///
@@ -100,7 +98,9 @@ where
     /// Dropping the future leaves the row as it was or updated in full. After it, roll back: what became of the transaction
     /// is not known.
     pub async fn update(self, change: impl FnOnce(&mut M)) -> Result<Self, Error> {
-        let model = changed::<M>(&self.model, change, self.txn)?;
+        let mut after = self.model.clone();
+        change(&mut after);
+        let model = changes::<M>(&self.model, &after, self.txn.get_database_backend())?;
         let write = active::update::<M::Entity, T>(model, self.txn);
         let model = written::<M::Entity, _, _>(self.txn, Operation::Update, write).await?;
         Ok(Self { model, ..self })
@@ -136,28 +136,6 @@ where
         let write = active::delete::<M::Entity, T>(M::Entity::into_active_model(self.model), self.txn);
         written::<M::Entity, _, _>(self.txn, Operation::Delete, write).await
     }
-}
-
-/// The active model in which the columns are `Set` that a closure changes.
-fn changed<M>(
-    before: &M,
-    change: impl FnOnce(&mut M),
-    txn: &impl ConnectionTrait,
-) -> Result<<M::Entity as EntityTrait>::ActiveModel, Error>
-where
-    M: ModelTrait<Entity: Versioned<Model = M>>,
-{
-    let mut after = before.clone();
-    change(&mut after);
-    let mut model = M::Entity::into_active_model(before.clone());
-    for column in <M::Entity as EntityTrait>::Column::iter() {
-        let value = after.get(column);
-        if value != before.get(column) {
-            assignable::<M::Entity>(txn.get_database_backend(), column, Operation::Update)?;
-            model.try_set(column, value)?;
-        }
-    }
-    Ok(model)
 }
 
 /// The outcome of a write to a locked row, whose transaction an error may have ended.

@@ -13,5 +13,6 @@ pub use in_order::{LockTables, lock_in_order};
 pub use locked::Locked;
 pub use refresh::LockModel;
 pub use rows::{LockKeys, LockRows, LockedRows};
+pub(crate) use select::for_write;
 pub use select::{LockExt, LockSelect, SayWait, WaitSaid, WaitUnsaid};
 pub use source::{LockOne, LockSource, OfFirst};

@@ -7,7 +7,7 @@ use sea_orm::sea_query::SelectStatement;
 use sea_orm::{DbBackend, QueryFilter, QueryOrder, QueryTrait, Statement};
 
 use super::source::{LockOne, LockSource};
-use crate::backend::LockRequest;
+use crate::backend::{LockRequest, capabilities};
 use crate::entity::table;
 use crate::error::Error;
 use crate::lock_mode::{LockStrength, LockWait};
@@ -73,6 +73,14 @@ pub trait LockExt: LockSource + QueryTrait<QueryStatement = SelectStatement> + S
 }
 
 impl<S: LockSource + QueryTrait<QueryStatement = SelectStatement>> LockExt for S {}
+
+/// The lock that is enough for an update which leaves the key alone: the weakest one, so that rows that refer to these can still be inserted.
+pub(crate) fn for_write<S>(select: S, backend: DbBackend) -> LockSelect<S>
+where
+    S: LockSource + QueryTrait<QueryStatement = SelectStatement>,
+{
+    LockSelect::new(select.into_query(), capabilities(backend).locking.of_a_write)
+}
 
 /// A [`LockSelect`] of which nothing is said yet about waiting.
 #[derive(Clone, Copy, Debug)]

@@ -13,25 +13,35 @@ pub(super) struct Layers {
 pub(super) const CORE: Layers = Layers {
     source: "optlock-core/src",
     layers: &[
-        &["lock_mode", "transaction", "value", "version"],
+        &[
+            "backoff",
+            "budget",
+            "clock",
+            "lock_mode",
+            "transaction",
+            "value",
+            "version",
+        ],
         &["backend"],
         &["error"],
-        &["entity"],
+        &["entity", "policy"],
         &["advance", "returning", "write_lock"],
         &["locking_read", "row"],
         &["diagnosis", "readback"],
         &["try_insert"],
         &["delete", "insert", "update", "update_many"],
-        &["active", "advisory"],
-        &["lock"],
+        &["active", "advisory", "change"],
+        &["lock", "retry", "txn"],
+        &["runner"],
+        &["modify"],
     ],
 };
 
 pub(super) const DERIVE: Layers = Layers {
     source: "optlock-derive/src",
     layers: &[
-        &["diagnostics", "methods", "naming"],
-        &["attribute"],
+        &["diagnostics", "krate", "methods", "naming"],
+        &["attribute", "retry"],
         &["field"],
         &["rules"],
         &["model"],

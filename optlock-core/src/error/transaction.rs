@@ -1,0 +1,86 @@
+//! Transactions that did not end as their owner meant them to.
+
+use sea_orm::DbErr;
+
+use super::reason::Reason;
+use crate::backend::Fault;
+
+/// A statement, or the commit, of a transaction that had failed before. It was not done, and nothing of the transaction is stored.
+///
+/// `source()` is the error with which it failed, which somebody has seen and gone on. On PostgreSQL, every error ends the transaction until it is rolled
+/// back, or a savepoint from before the error is, and a commit then stores nothing without a word. On MySQL and MariaDB a deadlock and its
+/// like do, and the next statement would be committed on its own.
+///
+/// ```
+/// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc_fixture.rs")); }
+/// use optlock::Error;
+/// use sea_orm::{ConnectionTrait, DatabaseConnection};
+///
+/// /// On PostgreSQL this is `Error::TransactionFailed`, and not a success that stores nothing.
+/// async fn careless(db: &DatabaseConnection) -> Result<(), Error> {
+///     optlock::transaction(db, |txn| async move {
+///         txn.execute_unprepared("UPDATE product SET stock = 2").await?;
+///         let _ = txn.execute_unprepared("INSERT INTO product SELECT * FROM product").await;
+///         Ok(())
+///     })
+///     .await
+/// }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (db, _) = fixture::shop().await?;
+/// careless(&db).await?; // SQLite undoes the failed statement alone
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("the transaction had failed before, so this was not done")]
+pub struct TransactionFailed {
+    source: Box<DbErr>,
+}
+
+impl TransactionFailed {
+    pub(crate) fn new(cause: DbErr) -> Self {
+        Self {
+            source: Box::new(cause),
+        }
+    }
+
+    /// What the error was with which the transaction failed.
+    pub fn fault(&self) -> Fault {
+        crate::backend::fault(&self.source)
+    }
+}
+
+/// A [`Txn`](crate::Txn), or a savepoint of it, that was kept for longer than its transaction, which is rolled back.
+///
+/// The closure of a transaction must let go of its handle before it returns: whoever has it could go on writing after the commit.
+/// Statements through the handle that was kept are refused with this, too.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the handle of a transaction was kept for longer than the transaction, which is rolled back")]
+pub struct Escaped {
+    _private: (),
+}
+
+impl Escaped {
+    pub(crate) fn new() -> Self {
+        Self { _private: () }
+    }
+}
+
+/// A transaction of which nobody knows whether it was committed: `COMMIT` was sent, and its answer was lost.
+///
+/// It is not redone, for that could do the work twice. Give [`Policy::transaction_verified`](crate::Policy::transaction_verified) a way to find out,
+/// or say that doing it twice does no harm ([`Policy::idempotent`](crate::Policy::idempotent)). The `source()` is what became of the connection.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("the answer to the commit was lost: whether the transaction is stored is not known")]
+pub struct OutcomeUnknown {
+    source: Box<Reason>,
+}
+
+impl OutcomeUnknown {
+    pub(crate) fn new(cause: DbErr) -> Self {
+        Self {
+            source: Box::new(Reason::new(Fault::OutcomeUnknown, Some(cause))),
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! One round: a closure applied to a row, and what it changed written.
+
+use sea_orm::sea_query::{IntoValueTuple, ValueTuple};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue, ConnectionTrait, DbErr, EntityTrait, Iterable, PrimaryKeyToColumn, PrimaryKeyTrait,
+    Select,
+};
+
+use crate::active;
+use crate::backend::{Fault, capabilities};
+use crate::change::changes;
+use crate::entity::{Versioned, table};
+use crate::error::{Error, MissingRows, Unsupported, fault};
+use crate::lock::for_write;
+use crate::policy::Undone;
+use crate::transaction::OpenTransaction;
+use crate::value::RowKey;
+
+pub(super) type Key<E> = <<E as EntityTrait>::PrimaryKey as PrimaryKeyTrait>::ValueType;
+
+/// Why a round did not succeed.
+pub(super) enum Failure<E> {
+    /// The closure does not want to.
+    Refused(E),
+    /// The row could not be read or locked.
+    Read(Error),
+    /// It could not be written.
+    Write(Error),
+}
+
+/// What comes out of a transaction: nothing was written by then.
+impl<E> From<Error> for Failure<E> {
+    fn from(err: Error) -> Self {
+        Self::Write(err)
+    }
+}
+
+impl<E: From<Error>> Failure<E> {
+    pub(super) fn fault(&self) -> Fault {
+        match self {
+            Self::Refused(_) => Fault::Other,
+            Self::Read(err) | Self::Write(err) => fault(err),
+        }
+    }
+
+    /// What is known of a round outside of a transaction.
+    pub(super) fn undone(&self) -> Undone {
+        match self {
+            Self::Write(err) if matches!(fault(err), Fault::ConnectionLost | Fault::OutcomeUnknown) => Undone::Unknown,
+            Self::Refused(_) | Self::Read(_) | Self::Write(_) => Undone::Known,
+        }
+    }
+
+    /// The row that won, if the round was lost to one.
+    pub(super) fn winner<M: Clone + 'static>(&self) -> Option<M> {
+        match self {
+            Self::Write(Error::Conflict(conflict)) => conflict.current::<M>().cloned(),
+            _ => None,
+        }
+    }
+
+    pub(super) fn into_error(self) -> E {
+        match self {
+            Self::Refused(err) => err,
+            Self::Read(err) | Self::Write(err) => err.into(),
+        }
+    }
+}
+
+/// A row to be changed, by its key.
+#[derive(Clone)]
+pub(super) struct Target {
+    pub(super) key: ValueTuple,
+}
+
+impl Target {
+    pub(super) fn new<E: EntityTrait>(key: impl Into<Key<E>>) -> Self {
+        Self {
+            key: key.into().into_value_tuple(),
+        }
+    }
+
+    fn select<E: EntityTrait>(&self) -> Select<E> {
+        let keys = E::PrimaryKey::iter().map(PrimaryKeyToColumn::into_column);
+        keys.zip(self.key.clone()).fold(E::find(), |select, (column, value)| {
+            use sea_orm::{ColumnTrait, QueryFilter};
+
+            select.filter(column.eq(value))
+        })
+    }
+
+    pub(super) async fn read<E: Versioned>(&self, db: &impl ConnectionTrait) -> Result<Option<E::Model>, Error> {
+        self.select::<E>().one(db).await.map_err(Error::from)
+    }
+
+    pub(super) async fn lock<E: Versioned>(&self, txn: &impl OpenTransaction) -> Result<Option<E::Model>, Error> {
+        let select = for_write(self.select::<E>(), txn.get_database_backend());
+        Ok(select.one(txn).await?.map(|row| row.into_model()))
+    }
+
+    pub(super) fn missing<E: EntityTrait>(&self) -> Error {
+        MissingRows::new(table::<E>(), 1, 0, vec![RowKey::new(self.key.clone())]).into()
+    }
+
+    /// Inserts a new row with this key.
+    pub(super) async fn insert<E: Versioned>(
+        &self,
+        mut model: E::ActiveModel,
+        db: &impl ConnectionTrait,
+    ) -> Result<E::Model, Error> {
+        for (column, key) in E::PrimaryKey::iter()
+            .map(PrimaryKeyToColumn::into_column)
+            .zip(self.key.clone())
+        {
+            match model.get(column) {
+                ActiveValue::Set(value) | ActiveValue::Unchanged(value) if value != key => {
+                    let name = capabilities(db.get_database_backend()).name;
+                    return Err(
+                        Unsupported::new(name, "a new row with another key than the one that was asked for").into(),
+                    );
+                }
+                _ => model.try_set(column, key).map_err(DbErr::from)?,
+            }
+        }
+        active::insert::<E, _>(model, db).await
+    }
+}
+
+/// Applies the closure to a row and writes what it changes.
+pub(super) async fn change<En, E>(
+    db: &impl ConnectionTrait,
+    before: &En::Model,
+    is_current: bool,
+    change: &mut impl FnMut(&mut En::Model) -> Result<(), E>,
+) -> Result<En::Model, Failure<E>>
+where
+    En: Versioned,
+{
+    let mut after = before.clone();
+    change(&mut after).map_err(Failure::Refused)?;
+    let model = changes::<En::Model>(before, &after, db.get_database_backend()).map_err(Failure::Write)?;
+    // A row that has just been read needs no proof that nothing has happened to it.
+    if is_current && !model.is_changed() {
+        return Ok(before.clone());
+    }
+    active::update::<En, _>(model, db).await.map_err(Failure::Write)
+}

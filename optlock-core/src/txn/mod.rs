@@ -1,0 +1,92 @@
+//! A transaction that begins and ends under control, and the handle to it.
+
+mod handle;
+mod line;
+mod to_its_end;
+
+use std::future::Future;
+use std::sync::Arc;
+
+use sea_orm::{DatabaseConnection, DbErr, TransactionOptions, TransactionTrait};
+
+pub use handle::{Savepoint, Txn};
+
+pub(crate) use handle::AfterCommit;
+
+use handle::Slot;
+use line::Taken;
+use to_its_end::to_its_end;
+
+use crate::backend::capabilities;
+use crate::error::{Escaped, TransactionFailed};
+
+/// The runner's half of a transaction whose handle the closure has.
+pub(crate) struct OwnedTransaction {
+    slot: Arc<Slot>,
+}
+
+/// A transaction whose handle is gone.
+pub(crate) struct Ended {
+    taken: Taken,
+    finishes: bool,
+    after_commit: Vec<AfterCommit>,
+}
+
+impl OwnedTransaction {
+    /// Begins a transaction on a connection of the pool.
+    pub(crate) async fn begin(db: &DatabaseConnection, options: TransactionOptions) -> Result<Self, DbErr> {
+        let finishes = capabilities(db.get_database_backend()).transactions.finishes_statements;
+        let db = db.clone();
+        let txn = to_its_end(finishes, async move { db.begin_with_options(options).await }).await?;
+        Ok(Self { slot: Slot::new(txn) })
+    }
+
+    /// The handle for the closure.
+    pub(crate) fn handle(&self) -> Txn {
+        Txn::new(&self.slot)
+    }
+
+    /// Takes the transaction away from its handle, which should be gone. If somebody has kept it, the transaction is rolled back.
+    pub(crate) async fn end(self) -> Result<Ended, Escaped> {
+        // Statements that were dropped and go on to their end do not count: they hold less than the slot.
+        let has_escaped = Arc::strong_count(&self.slot) > 1;
+        let Some(taken) = self.slot.shared.take().await else {
+            return Err(Escaped::new());
+        };
+        let ended = Ended {
+            finishes: capabilities(self.slot.shared.backend())
+                .transactions
+                .finishes_statements,
+            after_commit: self.slot.take_after_commit(),
+            taken,
+        };
+        if has_escaped {
+            ended.rollback().await;
+            return Err(Escaped::new());
+        }
+        Ok(ended)
+    }
+}
+
+impl Ended {
+    /// Whether a commit would store what was done.
+    pub(crate) fn can_commit(&self) -> impl Future<Output = Result<(), TransactionFailed>> {
+        // Not an async function: its future would hold the calls, which cannot be shared.
+        self.taken.can_commit()
+    }
+
+    /// Commits. Returns what is to be called after it.
+    pub(crate) async fn commit(self) -> (Result<(), DbErr>, Vec<AfterCommit>) {
+        let txn = self.taken.txn;
+        let outcome = to_its_end(self.finishes, async move { txn.commit().await }).await;
+        (outcome, self.after_commit)
+    }
+
+    /// Rolls back. If that fails, the connection has, and the server does it.
+    pub(crate) async fn rollback(self) {
+        let txn = self.taken.txn;
+        if let Err(err) = to_its_end(self.finishes, async move { txn.rollback().await }).await {
+            tracing::debug!(error = %err, "a rollback failed");
+        }
+    }
+}

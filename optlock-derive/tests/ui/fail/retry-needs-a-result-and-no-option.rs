@@ -1,0 +1,6 @@
+#[optlock::retry]
+async fn sell(sku: &str) -> Option<usize> {
+    Some(sku.len())
+}
+
+fn main() {}

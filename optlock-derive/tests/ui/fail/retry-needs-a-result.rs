@@ -1,0 +1,6 @@
+#[optlock::retry]
+async fn sell(sku: &str) {
+    println!("{sku}");
+}
+
+fn main() {}
