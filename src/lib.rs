@@ -2,7 +2,8 @@
 //!
 //! One derive and one attribute make an entity *versioned*: every update and delete of a loaded row is checked against
 //! the version it was read at, and a lost update becomes a typed [`Conflict`]. Where waiting beats retrying, row locks
-//! are one method away, and live in a transaction by type.
+//! are one method away, and live in a transaction by type. Where retrying is right, calls, transactions and changes of
+//! rows are run again by a [`Policy`], for the failures that another attempt gets past.
 //!
 //! ```
 //! use optlock::prelude::*;
@@ -50,9 +51,13 @@
 //!
 //! - [`Versioned`](derive@Versioned), the derive: its attributes, its methods and the opt-outs.
 //! - [`VersionType`]: what a version may be, and how to wrap one in a type of your own.
-//! - [`Error`], with [`Conflict`] and [`Found`] for what a rival did, and [`Fault`] for what a database error means.
+//! - [`Error`], with [`Conflict`] and [`Found`] for what a rival did, and [`Fault`] for what a database error means,
+//!   with [`Redo`] for what may be done again.
 //! - [`LockExt`] with [`for_update`](LockExt::for_update) and its siblings, [`Locked`] for a row that is locked, [`LockRows`] for many in one order,
 //!   [`LockModel`] for one that was read before; [`AdvisoryTransaction`] where there is no row. [Lock or version?](guide::lock_or_version)
+//! - [`Policy`]: when to try again and when to stop, with [`Backoff`], [`Budget`] and [`Report`]. It runs [`retry`](fn@retry) for any call, also as
+//!   [`#[optlock::retry]`](macro@retry); [`transaction()`] for a whole transaction, whose closure has a [`Txn`]; and [`Modify`] for the change of a row:
+//!   `Entity::modify(&db, key, |row| …)`. [Retries](guide::retries)
 //! - [`UpdateOne`], [`DeleteOne`], [`UpdateMany`], [`Insert`], [`InsertMany`], [`TryInsert`]: the builders behind
 //!   `Entity::update` and its siblings.
 //!
@@ -74,8 +79,9 @@ pub use optlock_core::{
     LockExt, LockKeys, LockModel, LockOne, LockRows, LockSelect, LockSource, LockTables, Locked, LockedRows,
     MissingRows, Modify, ModifyIn, ModifyModel, NotLockable, NotSet, OfFirst, OpenTransaction, Operation,
     OutcomeUnknown, Overflow, Policy, Precision, Redo, Report, Repr, Retry, RowKey, RowVersion, Savepoint, SayWait,
-    Sleep, Stop, TooManyRows, TransactionFailed, TransactionState, TryInsert, Txn, Unread, Unsupported, UpdateMany,
-    UpdateOne, VersionAssigned, VersionType, Versioned, WaitSaid, WaitUnsaid, fault, lock_in_order, retry, transaction,
+    Sleep, Stop, TooManyRows, TransactionFailed, TransactionOutput, TransactionState, TryInsert, Txn, Unread,
+    Unsupported, UpdateMany, UpdateOne, VersionAssigned, VersionType, Versioned, WaitSaid, WaitUnsaid, fault,
+    lock_in_order, retry, transaction,
 };
 pub use optlock_derive::{Versioned, retry};
 
@@ -106,6 +112,9 @@ pub mod prelude {
 pub mod guide {
     #[doc = include_str!("../docs/lock_or_version.md")]
     pub mod lock_or_version {}
+
+    #[doc = include_str!("../docs/retries.md")]
+    pub mod retries {}
 }
 
 /// The examples of the README, compiled and run with the tests.

@@ -60,7 +60,7 @@ pub use retry::retry;
 pub use runner::transaction;
 pub use transaction::{OpenTransaction, TransactionState};
 pub use try_insert::TryInsert;
-pub use txn::{Savepoint, Txn};
+pub use txn::{Savepoint, TransactionOutput, Txn};
 pub use update::UpdateOne;
 pub use update_many::UpdateMany;
 pub use value::{RowKey, RowVersion};

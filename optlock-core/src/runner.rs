@@ -8,7 +8,7 @@ use tracing::Instrument;
 use crate::backend::{Fault, capabilities, fault, may_have_committed};
 use crate::error::{Classify, Error, OutcomeUnknown, Unsupported};
 use crate::policy::{Policy, Run, Undone};
-use crate::txn::{AfterCommit, Ended, OwnedTransaction, Txn};
+use crate::txn::{AfterCommit, Ended, OwnedTransaction, TransactionOutput, Txn};
 
 /// [`Policy::transaction`] with the default policy.
 ///
@@ -23,6 +23,7 @@ pub async fn transaction<T, E, F, Fut, Kind>(db: &DatabaseConnection, work: F) -
 where
     F: FnMut(Txn) -> Fut,
     Fut: Future<Output = Result<T, E>>,
+    T: TransactionOutput,
     E: Classify<Kind> + From<Error>,
 {
     Policy::new().transaction(db, work).await
@@ -79,6 +80,7 @@ impl Policy<'_> {
     where
         F: FnMut(Txn) -> Fut,
         Fut: Future<Output = Result<T, E>>,
+        T: TransactionOutput,
         E: Classify<Kind> + From<Error>,
     {
         self.transaction_with(db, E::classify, work).await
@@ -127,6 +129,7 @@ impl Policy<'_> {
     where
         F: FnMut(Txn) -> Fut,
         Fut: Future<Output = Result<T, E>>,
+        T: TransactionOutput,
         E: From<Error>,
     {
         let mut run = Run::start(self);
@@ -194,6 +197,7 @@ impl Policy<'_> {
         VFut: Future<Output = Result<bool, E>>,
         F: FnMut(Txn) -> Fut,
         Fut: Future<Output = Result<T, E>>,
+        T: TransactionOutput,
         E: Classify<Kind> + From<Error>,
     {
         let mut run = Run::start(self);

@@ -18,6 +18,7 @@ mod proxy;
 mod wait;
 
 mod cancel;
+mod codes;
 mod conflict;
 mod delete;
 mod fault;
@@ -48,6 +49,7 @@ use case::Case;
 fn cases() -> Vec<Case> {
     [
         cancel::CASES,
+        codes::CASES,
         conflict::CASES,
         delete::CASES,
         fault::CASES,

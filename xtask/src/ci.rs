@@ -36,7 +36,7 @@ pub(crate) fn run() -> Result<ExitCode> {
             &mut lint(&["--features", &feature]),
         )?;
     }
-    for example in ["quickstart", "inventory", "transfer"] {
+    for example in ["quickstart", "inventory", "transfer", "web"] {
         step(
             &format!("example {example}"),
             &mut cargo(&["run", "--example", example]),

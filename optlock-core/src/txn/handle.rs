@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::marker::PhantomPinned;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -23,6 +24,8 @@ use crate::transaction::OpenTransaction;
 /// (`one`, `all`), not streamed.
 pub struct Txn {
     slot: Arc<Slot>,
+    /// Keeps the handle out of what a closure returns: see [`TransactionOutput`].
+    _pinned: PhantomPinned,
 }
 
 /// What the handles of a transaction hold: as long as somebody has it, there is a handle.
@@ -48,7 +51,10 @@ impl Slot {
 
 impl Txn {
     pub(super) fn new(slot: &Arc<Slot>) -> Self {
-        Self { slot: Arc::clone(slot) }
+        Self {
+            slot: Arc::clone(slot),
+            _pinned: PhantomPinned,
+        }
     }
 
     /// Calls this once the transaction is committed: after the attempt that counts, in the order of the calls, and never for one that
@@ -86,6 +92,7 @@ impl Txn {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl OpenTransaction for Txn {}
 
 /// A savepoint of a [`Txn`], or of another savepoint: `txn.begin()`.
@@ -93,10 +100,25 @@ impl OpenTransaction for Txn {}
 /// Rolled back when it is dropped. After an error that has ended the whole transaction on the server, it can only be let go: the error comes back
 /// from whatever is tried next, and from the transaction itself.
 pub struct Savepoint {
-    // Dropped first: its rollback is queued ahead of the one of the transaction.
-    txn: Arc<DatabaseTransaction>,
+    /// Taken when it ends.
+    txn: Option<Arc<DatabaseTransaction>>,
     slot: Arc<Slot>,
+    _pinned: PhantomPinned,
 }
+
+/// What the closure of a transaction can return: anything but its handle, or what has it inside. Every other type that is [`Unpin`] is
+/// one, which nearly all are that are no futures; generic code says `T: optlock::TransactionOutput` or `T: Unpin`.
+///
+/// A handle that is hidden in a box, or put somewhere else, is found when the closure ends: [`Error::Escaped`](crate::Error::Escaped).
+#[diagnostic::on_unimplemented(
+    message = "a transaction cannot return `{Self}`",
+    label = "has the handle of the transaction in it, or a future",
+    note = "the handle is of no use after the transaction: return what was read or written, such as a model"
+)]
+pub trait TransactionOutput {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Unpin> TransactionOutput for T {}
 
 impl Savepoint {
     async fn begin(
@@ -115,9 +137,23 @@ impl Savepoint {
             })
             .await?;
         Ok(Self {
-            txn: Arc::new(txn),
+            txn: Some(Arc::new(txn)),
             slot: Arc::clone(slot),
+            _pinned: PhantomPinned,
         })
+    }
+
+    async fn end(mut self, commits: bool) -> Result<(), DbErr> {
+        let txn = self.txn.take();
+        self.slot.shared.end_savepoint(txn, commits).await
+    }
+}
+
+impl Drop for Savepoint {
+    fn drop(&mut self) {
+        if let Some(txn) = self.txn.take() {
+            self.slot.shared.abandon_savepoint(txn);
+        }
     }
 }
 
@@ -237,17 +273,15 @@ macro_rules! send {
 }
 
 impl_connection!(Txn, |_| None);
-impl_connection!(Savepoint, |savepoint| Some(&savepoint.txn));
+impl_connection!(Savepoint, |savepoint| savepoint.txn.as_ref());
 
 #[async_trait::async_trait]
 impl TransactionSession for Savepoint {
     async fn commit(self) -> Result<(), DbErr> {
-        let Self { txn, slot } = self;
-        slot.shared.end_savepoint(txn, true).await
+        self.end(true).await
     }
 
     async fn rollback(self) -> Result<(), DbErr> {
-        let Self { txn, slot } = self;
-        slot.shared.end_savepoint(txn, false).await
+        self.end(false).await
     }
 }

@@ -1,7 +1,7 @@
 //! The one way by which statements reach a transaction, and what they have left of it.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Statement};
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -15,8 +15,12 @@ use crate::transaction::TransactionState;
 #[derive(Clone)]
 pub(super) struct Shared {
     backend: DbBackend,
+    abandoned: Abandoned,
     root: Arc<Mutex<Root>>,
 }
+
+/// Savepoints that were dropped while a statement was in flight, which SeaORM answers with a panic: whoever has the line next drops them.
+type Abandoned = Arc<std::sync::Mutex<Vec<Arc<DatabaseTransaction>>>>;
 
 struct Root {
     /// `None` once the runner has taken it to end it.
@@ -34,6 +38,7 @@ pub(super) struct Line {
     // Dropped before the guard: who waits for that finds the savepoint unused.
     savepoint: Option<Arc<DatabaseTransaction>>,
     backend: DbBackend,
+    abandoned: Abandoned,
     root: OwnedMutexGuard<Root>,
 }
 
@@ -41,6 +46,7 @@ impl Shared {
     pub(super) fn new(txn: DatabaseTransaction) -> Self {
         Self {
             backend: txn.get_database_backend(),
+            abandoned: Abandoned::default(),
             root: Arc::new(Mutex::new(Root {
                 txn: Some(txn),
                 failure: None,
@@ -62,10 +68,12 @@ impl Shared {
         F: Future<Output = (Line, Result<R, DbErr>)> + Send + 'static,
     {
         let line = Line {
+            root: Arc::clone(&self.root).lock_owned().await,
             savepoint: savepoint.map(Arc::clone),
             backend: self.backend,
-            root: Arc::clone(&self.root).lock_owned().await,
+            abandoned: Arc::clone(&self.abandoned),
         };
+        forget(&line.abandoned);
         line.root.refusal()?;
         let work = work(line);
         self.finish(async move {
@@ -94,6 +102,7 @@ impl Shared {
     /// Waits until no statement is in flight, and takes the transaction away from all handles.
     pub(super) async fn take(&self) -> Option<Taken> {
         let mut root = self.root.lock().await;
+        forget(&self.abandoned);
         Some(Taken {
             txn: root.txn.take()?,
             failure: root.failure.take(),
@@ -103,14 +112,19 @@ impl Shared {
     }
 
     /// Waits until no statement is in flight, and ends a savepoint of this transaction, unless that is over with all of it.
-    pub(super) async fn end_savepoint(&self, savepoint: Arc<DatabaseTransaction>, commits: bool) -> Result<(), DbErr> {
+    pub(super) async fn end_savepoint(
+        &self,
+        savepoint: Option<Arc<DatabaseTransaction>>,
+        commits: bool,
+    ) -> Result<(), DbErr> {
         let mut root = Arc::clone(&self.root).lock_owned().await;
+        forget(&self.abandoned);
         if let Err(refused) = root.refusal() {
             // Its server has forgotten it. To roll back is then what has happened; the error that counts is the first one.
             return if commits { Err(refused) } else { Ok(()) };
         }
         // Whatever else had it has dropped it ahead of the lock.
-        let Some(savepoint) = Arc::into_inner(savepoint) else {
+        let Some(savepoint) = savepoint.and_then(Arc::into_inner) else {
             return Err(Error::from(Escaped::new()).into());
         };
         self.finish(async move {
@@ -124,6 +138,23 @@ impl Shared {
         })
         .await
     }
+
+    /// Drops a savepoint that was not ended, which queues its rollback.
+    pub(super) fn abandon_savepoint(&self, savepoint: Arc<DatabaseTransaction>) {
+        let line = self.root.try_lock();
+        if line.is_ok() {
+            drop(savepoint);
+        } else {
+            self.abandoned.lock().unwrap_or_else(PoisonError::into_inner).push(savepoint);
+        }
+    }
+}
+
+/// For whoever has the line: nothing is in flight then.
+fn forget(abandoned: &Abandoned) {
+    // The last one first: it is the innermost.
+    let mut abandoned = abandoned.lock().unwrap_or_else(PoisonError::into_inner);
+    while abandoned.pop().is_some() {}
 }
 
 impl Root {

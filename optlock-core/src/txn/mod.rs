@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use sea_orm::{DatabaseConnection, DbErr, TransactionOptions, TransactionTrait};
 
-pub use handle::{Savepoint, Txn};
+pub use handle::{Savepoint, TransactionOutput, Txn};
 
 pub(crate) use handle::AfterCommit;
 

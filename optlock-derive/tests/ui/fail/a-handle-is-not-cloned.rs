@@ -1,0 +1,7 @@
+use optlock::Txn;
+
+fn keep(txn: &Txn) -> Txn {
+    txn.clone()
+}
+
+fn main() {}
