@@ -10,7 +10,8 @@ pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Where a [`Policy`](crate::Policy) gets the time from, and what it waits with.
 ///
-/// The default is Tokio's timer, so `tokio::time::pause` works in tests. Implement it for another runtime, or for tests that
+/// The default is Tokio's timer, which the runtime must have enabled (`enable_time`, as SeaORM's pool needs it, too); `tokio::time::pause` works in
+/// tests. Implement it for another runtime, or for tests that
 /// are not to wait:
 ///
 /// ```

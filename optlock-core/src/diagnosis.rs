@@ -114,9 +114,11 @@ fn conflict<E: Versioned>(
     current: Option<Box<dyn Any + Send + Sync>>,
     cause: Option<DbErr>,
 ) -> Error {
+    let key = row.row_key();
+    tracing::debug!(table = table::<E>(), %key, %operation, %found, "conflict");
     Conflict::new(Loss {
         table: table::<E>(),
-        key: row.row_key(),
+        key,
         operation,
         expected: row.row_version(),
         found,

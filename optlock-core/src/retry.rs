@@ -120,22 +120,24 @@ impl Policy<'_> {
         F: FnMut() -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
-        let mut run = Run::start(self);
-        loop {
-            let attempt = run.begin();
-            let span = tracing::debug_span!("optlock.retry", attempt);
-            let err = match work().instrument(span).await {
-                Ok(output) => {
-                    run.succeeded();
-                    return Ok(output);
+        let mut run = Run::start(&self);
+        let attempts = async {
+            loop {
+                let span = run.begin_in_span();
+                let err = match work().instrument(span).await {
+                    Ok(output) => {
+                        run.succeeded();
+                        return Ok(output);
+                    }
+                    Err(err) => err,
+                };
+                let fault = classify(&err);
+                if run.failed(fault, undone(fault)).await.is_err() {
+                    return Err(err);
                 }
-                Err(err) => err,
-            };
-            let fault = classify(&err);
-            if run.failed(fault, undone(fault)).await.is_err() {
-                return Err(err);
             }
-        }
+        };
+        attempts.instrument(tracing::debug_span!("optlock.retry")).await
     }
 }
 

@@ -132,19 +132,23 @@ impl Policy<'_> {
         T: TransactionOutput,
         E: From<Error>,
     {
-        let mut run = Run::start(self);
-        loop {
-            let failed = match attempt(&self, run.begin(), db, &classify, &mut work).await {
-                Ok(output) => {
-                    run.succeeded();
-                    return Ok(output);
+        let mut run = Run::start(&self);
+        let attempts = async {
+            loop {
+                let span = run.begin_in_span();
+                let failed = match attempt(&self, db, &classify, &mut work).instrument(span).await {
+                    Ok(output) => {
+                        run.succeeded();
+                        return Ok(output);
+                    }
+                    Err(failed) => failed,
+                };
+                if run.failed(failed.fault, failed.undone()).await.is_err() {
+                    return Err(failed.error);
                 }
-                Err(failed) => failed,
-            };
-            if run.failed(failed.fault, failed.undone()).await.is_err() {
-                return Err(failed.error);
             }
-        }
+        };
+        attempts.instrument(tracing::debug_span!("optlock.transaction")).await
     }
 
     /// [`transaction`](Self::transaction), with a way to find out whether a commit whose answer was lost has been done.
@@ -200,55 +204,65 @@ impl Policy<'_> {
         T: TransactionOutput,
         E: Classify<Kind> + From<Error>,
     {
-        let mut run = Run::start(self);
-        // The last commit whose answer was lost. It may arrive late, so it is asked for after every further failure.
-        let mut lost = None;
-        loop {
-            let mut failed = match attempt(&self, run.begin(), db, &E::classify, &mut work).await {
-                Ok(output) => {
-                    run.succeeded();
-                    return Ok(output);
+        let mut run = Run::start(&self);
+        let attempts = async {
+            // The last commit whose answer was lost. It may arrive late, so it is asked for after every further failure.
+            let mut lost = None;
+            loop {
+                let span = run.begin_in_span();
+                let mut failed = match attempt(&self, db, &E::classify, &mut work).instrument(span).await {
+                    Ok(output) => {
+                        run.succeeded();
+                        return Ok(output);
+                    }
+                    Err(failed) => failed,
+                };
+                let is_lost = failed.lost.is_some();
+                if is_lost {
+                    lost = failed.lost.take();
                 }
-                Err(failed) => failed,
-            };
-            let is_lost = failed.lost.is_some();
-            if is_lost {
-                lost = failed.lost.take();
-            }
-            while lost.is_some() {
-                match verify(db.clone()).await {
-                    Ok(true) => {
-                        if let Some(commit) = lost.take() {
-                            run.succeeded();
-                            call(commit.after_commit);
-                            return Ok(commit.output);
+                while lost.is_some() {
+                    match verify(db.clone()).await {
+                        Ok(true) => {
+                            if let Some(commit) = lost.take() {
+                                run.succeeded();
+                                call(commit.calls);
+                                return Ok(commit.output);
+                            }
+                        }
+                        Ok(false) => break,
+                        Err(err) => {
+                            if run.failed(err.classify(), Undone::Known).await.is_err() {
+                                tracing::warn!(fault = ?err.classify(), "whether a commit was done could not be found out");
+                                return Err(match lost.take() {
+                                    Some(commit) => E::from(commit.unknown.into()),
+                                    None => failed.error,
+                                });
+                            }
+                            // To ask again is an attempt, too.
+                            run.begin_in_span();
                         }
                     }
-                    Ok(false) => break,
-                    Err(err) => {
-                        if run.failed(err.classify(), Undone::Known).await.is_err() {
-                            tracing::warn!(fault = ?err.classify(), "whether a commit was done could not be found out");
-                            return Err(match lost.take() {
-                                Some(commit) => E::from(commit.unknown.into()),
-                                None => failed.error,
-                            });
-                        }
-                        run.begin();
-                    }
+                }
+                // Of the lost commit it is known by now that it was not done.
+                let (fault, undone) = if is_lost {
+                    (Fault::ConnectionLost, Undone::Known)
+                } else {
+                    (failed.fault, failed.undone())
+                };
+                if run.failed(fault, undone).await.is_err() {
+                    return Err(failed.error);
                 }
             }
-            let fault = if is_lost { Fault::ConnectionLost } else { failed.fault };
-            if run.failed(fault, Undone::Known).await.is_err() {
-                return Err(failed.error);
-            }
-        }
+        };
+        attempts.instrument(tracing::debug_span!("optlock.transaction")).await
     }
 }
 
 /// A commit whose answer was lost.
 struct Commit<T> {
     output: T,
-    after_commit: Vec<AfterCommit>,
+    calls: Vec<AfterCommit>,
     unknown: OutcomeUnknown,
 }
 
@@ -285,7 +299,6 @@ impl<T, E: From<Error>> Failed<T, E> {
 /// One attempt, in a transaction of its own.
 pub(crate) async fn attempt<T, E, F, Fut>(
     policy: &Policy<'_>,
-    number: u32,
     db: &DatabaseConnection,
     classify: &impl Fn(&E) -> Fault,
     work: F,
@@ -300,8 +313,7 @@ where
     let options = (capabilities.transactions.options)(isolation_level, access_mode)
         .map_err(|what| Failed::new(Unsupported::new(capabilities.name, what), Fault::Other))?;
     let txn = OwnedTransaction::begin(db, options).await.map_err(Failed::database)?;
-    let span = tracing::debug_span!("optlock.transaction", attempt = number);
-    let outcome = work(txn.handle()).instrument(span).await;
+    let outcome = work(txn.handle()).await;
     let ended = txn.end().await;
     match (outcome, ended) {
         (Ok(output), Ok(ended)) => commit(ended, output).await,
@@ -338,7 +350,7 @@ async fn commit<T, E: From<Error>>(ended: Ended, output: T) -> Result<T, Failed<
             Err(Failed {
                 lost: Some(Commit {
                     output,
-                    after_commit,
+                    calls: after_commit,
                     unknown: unknown.clone(),
                 }),
                 ..Failed::new(unknown, Fault::OutcomeUnknown)

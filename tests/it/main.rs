@@ -32,6 +32,7 @@ mod nested;
 mod opt_out;
 mod race;
 mod sql;
+mod telemetry;
 mod touch;
 mod transaction;
 mod types;
@@ -72,6 +73,7 @@ fn cases() -> Vec<Case> {
         opt_out::CASES,
         race::CASES,
         sql::CASES,
+        telemetry::CASES,
         touch::CASES,
         transaction::CASES,
         types::CASES,

@@ -20,6 +20,7 @@ pub(crate) struct Transactions {
 }
 
 /// A transaction as it is asked for.
+#[allow(clippy::unnecessary_wraps, reason = "other backends refuse some")]
 pub(super) const fn as_asked(
     isolation_level: Option<IsolationLevel>,
     access_mode: Option<AccessMode>,

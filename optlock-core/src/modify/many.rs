@@ -3,8 +3,10 @@
 use sea_orm::sea_query::{FromValueTuple, ValueTuple};
 use sea_orm::{DatabaseConnection, EntityTrait, PrimaryKeyTrait};
 
+use tracing::Instrument;
+
 use super::round::{Failure, Key, change};
-use crate::entity::Versioned;
+use crate::entity::{Versioned, table};
 use crate::error::Error;
 use crate::lock::for_write;
 use crate::policy::{Policy, Run};
@@ -13,7 +15,7 @@ use crate::transaction::OpenTransaction;
 
 /// Changes rows in one transaction, again and again until it is committed or the policy stops.
 pub(super) async fn on_connection<En, E>(
-    policy: Policy<'_>,
+    policy: &Policy<'_>,
     db: &DatabaseConnection,
     keys: &[ValueTuple],
     mut closure: impl FnMut(&mut En::Model) -> Result<(), E> + Send,
@@ -23,21 +25,26 @@ where
     E: From<Error> + Send,
 {
     let mut run = Run::start(policy);
-    loop {
-        let number = run.begin();
-        let closure = &mut closure;
-        let work = |txn| async move { rows::<En, E>(&txn, keys, closure).await };
-        let failed = match attempt::<_, Failure<E>, _, _>(&policy, number, db, &Failure::fault, work).await {
-            Ok(models) => {
-                run.succeeded();
-                return Ok(models);
+    let attempts = async {
+        loop {
+            let span = run.begin_in_span();
+            let closure = &mut closure;
+            let work = |txn| async move { rows::<En, E>(&txn, keys, closure).await };
+            let attempt = attempt::<_, Failure<E>, _, _>(policy, db, &Failure::fault, work);
+            let failed = match attempt.instrument(span).await {
+                Ok(models) => {
+                    run.succeeded();
+                    return Ok(models);
+                }
+                Err(failed) => failed,
+            };
+            if run.failed(failed.fault, failed.undone()).await.is_err() {
+                return Err(failed.error.into_error());
             }
-            Err(failed) => failed,
-        };
-        if run.failed(failed.fault, failed.undone()).await.is_err() {
-            return Err(failed.error.into_error());
         }
-    }
+    };
+    let span = tracing::debug_span!("optlock.modify", table = table::<En>(), rows = keys.len());
+    attempts.instrument(span).await
 }
 
 /// Changes rows within a transaction of the caller's, once.

@@ -30,7 +30,7 @@ use crate::policy::Policy;
 ///
 /// On a connection, a conflict is retried by the default policy ([`Policy::modify`] takes another one), and a row with so many writers that
 /// rounds are lost in a row is locked first, so that everybody gets through. In a transaction of the caller's, the row is locked
-/// first, and nothing is retried: only the whole transaction could be.
+/// first (but not for a model in hand, whose version is checked), and nothing is retried: only the whole transaction could be.
 ///
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc_fixture.rs")); }
@@ -76,8 +76,8 @@ pub trait Modify: Versioned {
     ///
     /// # Errors
     ///
-    /// [`Error::MissingRows`] if it is not there; [`Error::Conflict`] with [`Found::Deleted`](crate::Found::Deleted) if somebody deletes it meanwhile,
-    /// and otherwise once the policy has stopped; what `ActiveModel::update` returns.
+    /// [`Error::MissingRows`] if it is not there, or no longer; [`Error::Conflict`] once the policy has stopped, and at once in a transaction or for
+    /// [`Found::Blocked`](crate::Found::Blocked); what `ActiveModel::update` returns.
     ///
     /// # Cancel safety
     ///
@@ -118,7 +118,7 @@ pub trait Modify: Versioned {
         async move {
             match db.place() {
                 Place::Connection(db) => {
-                    rounds::on_connection::<Self, E>(Policy::new(), db, &target, Base::Key, None, change).await
+                    rounds::on_connection::<Self, E>(&Policy::new(), db, &target, Base::Key, None, change).await
                 }
                 Place::Transaction(txn) => {
                     rounds::in_transaction::<Self, E, _>(txn, &target, Base::Key, None, change).await
@@ -154,7 +154,7 @@ pub trait Modify: Versioned {
             let change = infallible(change);
             match db.place() {
                 Place::Connection(db) => {
-                    let policy = Policy::new();
+                    let policy = &Policy::new();
                     rounds::on_connection::<Self, Error>(policy, db, &target, Base::Key, Some(&mut new), change).await
                 }
                 Place::Transaction(txn) => {
@@ -188,7 +188,7 @@ pub trait Modify: Versioned {
         let keys = values::<Self, I>(keys);
         async move {
             match db.place() {
-                Place::Connection(db) => many::on_connection::<Self, E>(Policy::new(), db, &keys, change).await,
+                Place::Connection(db) => many::on_connection::<Self, E>(&Policy::new(), db, &keys, change).await,
                 Place::Transaction(txn) => many::in_transaction::<Self, E>(txn, &keys, change).await,
             }
         }
@@ -257,7 +257,7 @@ pub trait ModifyModel: ModelTrait<Entity: Versioned<Model = Self>> + FromQueryRe
             let base = Base::InHand(self);
             match db.place() {
                 Place::Connection(db) => {
-                    rounds::on_connection::<Self::Entity, E>(Policy::new(), db, &target, base, None, change).await
+                    rounds::on_connection::<Self::Entity, E>(&Policy::new(), db, &target, base, None, change).await
                 }
                 Place::Transaction(txn) => {
                     rounds::in_transaction::<Self::Entity, E, _>(txn, &target, base, None, change).await

@@ -6,7 +6,7 @@ use crate::transaction::OpenTransaction;
 use crate::txn::{Savepoint, Txn};
 
 /// Where a row can be changed by [`Modify`](super::Modify): a `DatabaseConnection`, where conflicts are retried, or an open transaction
-/// (SeaORM's `DatabaseTransaction`, a [`Txn`], a [`Savepoint`]), where the row is locked first and nothing is retried, since only the
+/// (SeaORM's `DatabaseTransaction`, a [`Txn`], a [`Savepoint`]), where nothing is retried, since only the
 /// whole transaction could be. Sealed.
 #[diagnostic::on_unimplemented(
     message = "rows cannot be modified through `{Self}`",

@@ -62,7 +62,7 @@ impl Policy<'_> {
         change: impl FnMut(&mut En::Model) -> Result<(), E> + Send,
     ) -> Result<En::Model, E> {
         let target = Target::new::<En>(key);
-        rounds::on_connection::<En, E>(self, db, &target, Base::Key, None, change).await
+        rounds::on_connection::<En, E>(&self, db, &target, Base::Key, None, change).await
     }
 
     /// [`Modify::modify_or_insert`](crate::Modify::modify_or_insert) by this policy.
@@ -83,7 +83,7 @@ impl Policy<'_> {
         change: impl FnMut(&mut E::Model) + Send,
     ) -> Result<E::Model, Error> {
         let target = Target::new::<E>(key);
-        rounds::on_connection::<E, Error>(self, db, &target, Base::Key, Some(&mut new), infallible(change)).await
+        rounds::on_connection::<E, Error>(&self, db, &target, Base::Key, Some(&mut new), infallible(change)).await
     }
 
     /// [`Modify::modify_all`](crate::Modify::modify_all) by this policy.
@@ -103,7 +103,7 @@ impl Policy<'_> {
         change: impl FnMut(&mut En::Model) -> Result<(), E> + Send,
     ) -> Result<Vec<En::Model>, E> {
         let keys = values::<En, _>(keys);
-        many::on_connection::<En, E>(self, db, &keys, change).await
+        many::on_connection::<En, E>(&self, db, &keys, change).await
     }
 
     /// [`ModifyModel::try_modify`](crate::ModifyModel::try_modify) by this policy.
@@ -128,6 +128,6 @@ impl Policy<'_> {
         let target = Target {
             key: model.get_primary_key_value(),
         };
-        rounds::on_connection::<M::Entity, E>(self, db, &target, Base::InHand(model), None, change).await
+        rounds::on_connection::<M::Entity, E>(&self, db, &target, Base::InHand(model), None, change).await
     }
 }

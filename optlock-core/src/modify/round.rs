@@ -2,16 +2,15 @@
 
 use sea_orm::sea_query::{IntoValueTuple, ValueTuple};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue, ConnectionTrait, DbErr, EntityTrait, Iterable, PrimaryKeyToColumn, PrimaryKeyTrait,
-    Select,
+    ActiveModelTrait, ActiveValue, ConnectionTrait, EntityTrait, Iterable, PrimaryKeyToColumn, PrimaryKeyTrait, Select,
 };
 
 use crate::active;
-use crate::backend::{Fault, capabilities};
+use crate::backend::{Fault, Redo, capabilities};
 use crate::change::changes;
 use crate::entity::{Versioned, table};
 use crate::error::{Error, MissingRows, Unsupported, fault};
-use crate::lock::for_write;
+use crate::lock::{Locked, for_write};
 use crate::policy::Undone;
 use crate::transaction::OpenTransaction;
 use crate::value::RowKey;
@@ -26,6 +25,8 @@ pub(super) enum Failure<E> {
     Read(Error),
     /// It could not be written.
     Write(Error),
+    /// It could not be inserted.
+    Insert(Error),
 }
 
 /// What comes out of a transaction: nothing was written by then.
@@ -39,16 +40,23 @@ impl<E: From<Error>> Failure<E> {
     pub(super) fn fault(&self) -> Fault {
         match self {
             Self::Refused(_) => Fault::Other,
-            Self::Read(err) | Self::Write(err) => fault(err),
+            Self::Read(err) | Self::Write(err) | Self::Insert(err) => fault(err),
         }
     }
 
     /// What is known of a round outside of a transaction.
     pub(super) fn undone(&self) -> Undone {
         match self {
-            Self::Write(err) if matches!(fault(err), Fault::ConnectionLost | Fault::OutcomeUnknown) => Undone::Unknown,
-            Self::Refused(_) | Self::Read(_) | Self::Write(_) => Undone::Known,
+            Self::Write(err) | Self::Insert(err) => match fault(err).redo() {
+                Redo::Unknown => Undone::Unknown,
+                Redo::Statement | Redo::Transaction | Redo::Never => Undone::Known,
+            },
+            Self::Refused(_) | Self::Read(_) => Undone::Known,
         }
+    }
+
+    pub(super) fn is_of_insert(&self) -> bool {
+        matches!(self, Self::Insert(_))
     }
 
     /// The row that won, if the round was lost to one.
@@ -62,7 +70,7 @@ impl<E: From<Error>> Failure<E> {
     pub(super) fn into_error(self) -> E {
         match self {
             Self::Refused(err) => err,
-            Self::Read(err) | Self::Write(err) => err.into(),
+            Self::Read(err) | Self::Write(err) | Self::Insert(err) => err.into(),
         }
     }
 }
@@ -80,6 +88,11 @@ impl Target {
         }
     }
 
+    /// The key, for errors.
+    pub(super) fn row_key(&self) -> RowKey {
+        RowKey::new(self.key.clone())
+    }
+
     fn select<E: EntityTrait>(&self) -> Select<E> {
         let keys = E::PrimaryKey::iter().map(PrimaryKeyToColumn::into_column);
         keys.zip(self.key.clone()).fold(E::find(), |select, (column, value)| {
@@ -95,11 +108,11 @@ impl Target {
 
     pub(super) async fn lock<E: Versioned>(&self, txn: &impl OpenTransaction) -> Result<Option<E::Model>, Error> {
         let select = for_write(self.select::<E>(), txn.get_database_backend());
-        Ok(select.one(txn).await?.map(|row| row.into_model()))
+        Ok(select.one(txn).await?.map(Locked::into_model))
     }
 
     pub(super) fn missing<E: EntityTrait>(&self) -> Error {
-        MissingRows::new(table::<E>(), 1, 0, vec![RowKey::new(self.key.clone())]).into()
+        MissingRows::new(table::<E>(), 1, 0, vec![self.row_key()]).into()
     }
 
     /// Inserts a new row with this key.
@@ -119,7 +132,7 @@ impl Target {
                         Unsupported::new(name, "a new row with another key than the one that was asked for").into(),
                     );
                 }
-                _ => model.try_set(column, key).map_err(DbErr::from)?,
+                _ => model.try_set(column, key)?,
             }
         }
         active::insert::<E, _>(model, db).await

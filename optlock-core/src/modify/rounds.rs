@@ -27,7 +27,7 @@ pub(super) type New<'a, En> = Option<&'a mut (dyn FnMut() -> <En as sea_orm::Ent
 /// Changes a row on a connection: reads it unless the caller has, applies the closure, writes, and does so again with the row that has won, until
 /// the policy stops. After some lost rounds the row is locked first.
 pub(super) async fn on_connection<En, E>(
-    policy: Policy<'_>,
+    policy: &Policy<'_>,
     db: &DatabaseConnection,
     target: &Target,
     base: Base<En::Model>,
@@ -46,64 +46,62 @@ where
     };
     let mut lost = 0;
     let mut was_taken = false;
-    loop {
-        let number = run.begin();
-        let locks = lost >= policy.lost_rounds() || heat.is_hot(run.now());
-        let span = tracing::debug_span!("optlock.modify", table = table::<En>(), attempt = number, locks);
-        let outcome = async {
-            if locks {
-                return locked::<En, E>(&policy, number, db, target, &mut closure).await;
-            }
-            let (before, is_current) = match base.take() {
-                // The row that has won is as good as one that was read now.
-                Some(model) => (Some(model), lost > 0),
-                None => (target.read::<En>(db).await.map_err(Failure::Read)?, true),
+    let span = tracing::debug_span!("optlock.modify", table = table::<En>(), key = %target.row_key());
+    let rounds = async {
+        loop {
+            let span = run.begin_in_span();
+            let locks = lost >= policy.lost_rounds() || heat.is_hot(run.now());
+            let round = async {
+                if locks {
+                    return locked::<En, E>(policy, db, target, &mut closure).await;
+                }
+                let (before, is_current) = match base.take() {
+                    // The row that has won is as good as one that was read now.
+                    Some(model) => (Some(model), lost > 0),
+                    None => (target.read::<En>(db).await.map_err(Failure::Read)?, true),
+                };
+                match before {
+                    Some(before) => change::<En, E>(db, &before, is_current, &mut closure).await.map(Some),
+                    None => Ok(None),
+                }
             };
-            match before {
-                Some(before) => change::<En, E>(db, &before, is_current, &mut closure).await.map(Some),
-                None => Ok(None),
-            }
-        }
-        .instrument(span)
-        .await;
-        let failure = match (outcome, &mut new) {
-            (Ok(Some(model)), _) => {
-                run.succeeded();
-                return Ok(model);
-            }
-            (Ok(None), None) => {
-                run.succeeded();
-                return Err(target.missing::<En>().into());
-            }
-            (Ok(None), Some(new)) => match target.insert::<En>(new(), db).await {
+            let outcome = match (round.instrument(span.clone()).await, &mut new) {
+                (Ok(Some(model)), _) => Ok(model),
+                (Ok(None), None) => Err(Failure::Read(target.missing::<En>())),
+                (Ok(None), Some(new)) => {
+                    let inserted = target.insert::<En>(new(), db).instrument(span).await;
+                    inserted.map_err(Failure::Insert)
+                }
+                (Err(failure), _) => Err(failure),
+            };
+            let failure = match outcome {
                 Ok(model) => {
                     run.succeeded();
                     return Ok(model);
                 }
-                Err(err) => Failure::Write(err),
-            },
-            (Err(failure), _) => failure,
-        };
-        let mut fault = failure.fault();
-        // Somebody else has inserted the row. If it is not there after all, it is another constraint.
-        if fault == Fault::Unique && new.is_some() && !std::mem::replace(&mut was_taken, true) {
-            fault = Fault::Stale;
+                Err(failure) => failure,
+            };
+            let mut fault = failure.fault();
+            // Somebody else has inserted the row. If it is not there after all, it is another constraint.
+            if fault == Fault::Unique && failure.is_of_insert() && !std::mem::replace(&mut was_taken, true) {
+                fault = Fault::Stale;
+            }
+            if fault.is_conflict() {
+                lost += 1;
+                heat.lost(run.now(), lost >= policy.lost_rounds());
+            }
+            base = failure.winner();
+            if run.failed(fault, failure.undone()).await.is_err() {
+                return Err(failure.into_error());
+            }
         }
-        if fault.is_conflict() {
-            lost += 1;
-            heat.lost(run.now(), lost >= policy.lost_rounds());
-        }
-        base = failure.winner();
-        if run.failed(fault, failure.undone()).await.is_err() {
-            return Err(failure.into_error());
-        }
-    }
+    };
+    rounds.instrument(span).await
 }
 
 /// A round in a transaction of its own that locks the row first. `None` if it is not there.
 async fn locked<En, E>(
     policy: &Policy<'_>,
-    number: u32,
     db: &DatabaseConnection,
     target: &Target,
     closure: &mut (impl FnMut(&mut En::Model) -> Result<(), E> + Send),
@@ -118,7 +116,7 @@ where
             None => Ok(None),
         }
     };
-    attempt(policy, number, db, &Failure::fault, work)
+    attempt(policy, db, &Failure::fault, work)
         .await
         .map_err(|failed| match failed.error {
             // Before its commit, a transaction that loses its connection is undone.

@@ -4,7 +4,6 @@ mod pace;
 mod report;
 mod run;
 
-
 use std::fmt;
 use std::time::Duration;
 

@@ -29,7 +29,8 @@ pub(crate) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    pub(crate) fn start(policy: Policy<'a>) -> Self {
+    pub(crate) fn start(policy: &Policy<'a>) -> Self {
+        let policy = *policy;
         let started = policy.clock.now();
         if let Some(budget) = policy.budget {
             budget.deposit(started);
@@ -47,10 +48,16 @@ impl<'a> Run<'a> {
     }
 
     /// Begins an attempt: 1 for the first.
-    pub(crate) fn begin(&mut self) -> u32 {
+    fn begin(&mut self) -> u32 {
         self.attempts += 1;
         self.tell(None);
         self.attempts
+    }
+
+    /// Begins an attempt, and the span of what happens in it.
+    pub(crate) fn begin_in_span(&mut self) -> tracing::Span {
+        let attempt = self.begin();
+        tracing::debug_span!("optlock.attempt", attempt)
     }
 
     /// The time, by the policy's clock.
@@ -60,6 +67,9 @@ impl<'a> Run<'a> {
 
     pub(crate) fn succeeded(&self) {
         self.tell(None);
+        if self.attempts > 1 {
+            tracing::debug!(attempts = self.attempts, elapsed = ?self.elapsed(), "succeeded in the end");
+        }
     }
 
     /// Waits until the next attempt may begin, or says why there is none.
@@ -81,13 +91,16 @@ impl<'a> Run<'a> {
             }
             Err(stop) => {
                 self.tell(Some(stop));
-                tracing::debug!(
-                    attempts = self.attempts,
-                    ?fault,
-                    ?stop,
-                    elapsed = ?self.elapsed(),
-                    "gave up"
-                );
+                // A refusal of the work's own is nothing to tell.
+                if stop != Stop::Fault || self.attempts > 1 {
+                    tracing::debug!(
+                        attempts = self.attempts,
+                        ?fault,
+                        ?stop,
+                        elapsed = ?self.elapsed(),
+                        "gave up"
+                    );
+                }
                 Err(stop)
             }
         }

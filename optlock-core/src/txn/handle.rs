@@ -143,6 +143,32 @@ impl Savepoint {
         })
     }
 
+    /// Keeps what was done since the savepoint, as part of the transaction.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TransactionFailed`](crate::Error::TransactionFailed) in the `DbErr` if the transaction has failed; the server's.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future keeps it or rolls it back. After it, roll back the transaction: what became of it is not known.
+    pub async fn commit(self) -> Result<(), DbErr> {
+        self.end(true).await
+    }
+
+    /// Undoes what was done since the savepoint. `Ok` also if the server has undone all of the transaction.
+    ///
+    /// # Errors
+    ///
+    /// The server's.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`commit`](Self::commit).
+    pub async fn rollback(self) -> Result<(), DbErr> {
+        self.end(false).await
+    }
+
     async fn end(mut self, commits: bool) -> Result<(), DbErr> {
         let txn = self.txn.take();
         self.slot.shared.end_savepoint(txn, commits).await

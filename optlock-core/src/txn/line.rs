@@ -145,7 +145,10 @@ impl Shared {
         if line.is_ok() {
             drop(savepoint);
         } else {
-            self.abandoned.lock().unwrap_or_else(PoisonError::into_inner).push(savepoint);
+            self.abandoned
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(savepoint);
         }
     }
 }

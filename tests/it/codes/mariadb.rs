@@ -77,10 +77,18 @@ async fn statements(context: &Context, tally: &mut Tally) -> Outcome {
         (1364, Fault::NotNull, "INSERT INTO child (id) VALUES (2)"),
         (4025, Fault::Check, "INSERT INTO child VALUES (2, 1, 10)"),
         (1264, Fault::OutOfRange, "INSERT INTO child VALUES (2, 1, 1000)"),
-        (1690, Fault::OutOfRange, "UPDATE item SET qty = qty + 18446744073709551615"),
+        (
+            1690,
+            Fault::OutOfRange,
+            "UPDATE item SET qty = qty + 18446744073709551615",
+        ),
         (1644, Fault::Raised, "SIGNAL SQLSTATE '45000'"),
         (1305, Fault::Aborted, "ROLLBACK TO SAVEPOINT nowhere"),
-        (1969, Fault::Cancelled, "SET STATEMENT max_statement_time = 0.02 FOR SELECT SLEEP(5)"),
+        (
+            1969,
+            Fault::Cancelled,
+            "SET STATEMENT max_statement_time = 0.02 FOR SELECT SLEEP(5)",
+        ),
     ] {
         tally.provoked(number, meaning, &failure(context.db.execute_unprepared(sql).await));
     }
@@ -92,11 +100,16 @@ async fn transactions(context: &Context, tally: &mut Tally) -> Outcome {
     let write = "UPDATE item SET qty = qty + 1 WHERE id = 1";
 
     let db = context.connect(1).await?;
-    db.execute_unprepared("SET SESSION innodb_snapshot_isolation = ON").await?;
+    db.execute_unprepared("SET SESSION innodb_snapshot_isolation = ON")
+        .await?;
     let txn = db.begin_with_config(Some(IsolationLevel::RepeatableRead), None).await?;
     txn.execute_unprepared("SELECT * FROM item").await?;
     context.sql(write).await?;
-    tally.provoked(1020, Fault::Serialization, &failure(txn.execute_unprepared(write).await));
+    tally.provoked(
+        1020,
+        Fault::Serialization,
+        &failure(txn.execute_unprepared(write).await),
+    );
     txn.rollback().await?;
 
     let txn = context.db.begin_with_config(None, Some(AccessMode::ReadOnly)).await?;
@@ -133,10 +146,16 @@ async fn transactions(context: &Context, tally: &mut Tally) -> Outcome {
 /// A statement that somebody cancels, and a session that somebody ends.
 async fn cancelled(context: &Context, tally: &mut Tally) -> Outcome {
     let holder = context.other.begin().await?;
-    holder.execute_unprepared("UPDATE item SET qty = 0 WHERE id = 1").await?;
+    holder
+        .execute_unprepared("UPDATE item SET qty = 0 WHERE id = 1")
+        .await?;
     let db = context.connect(1).await?;
     let session = Statement::from_string(db.get_database_backend(), "SELECT CAST(CONNECTION_ID() AS SIGNED)");
-    let session: i64 = db.query_one_raw(session).await?.ok_or("no session")?.try_get_by_index(0)?;
+    let session: i64 = db
+        .query_one_raw(session)
+        .await?
+        .ok_or("no session")?
+        .try_get_by_index(0)?;
     let write = || {
         let db = db.clone();
         tokio::spawn(async move { db.execute_unprepared("UPDATE item SET qty = 1 WHERE id = 1").await })

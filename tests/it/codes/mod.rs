@@ -55,7 +55,9 @@ impl Tally {
 
     fn print(self, server: &str) {
         println!("{server}: provoked by their cause: {}", self.provoked.join(" "));
-        println!("{server}: raised by their code: {}", self.raised.join(" "));
+        if !self.raised.is_empty() {
+            println!("{server}: raised by their code: {}", self.raised.join(" "));
+        }
     }
 }
 

@@ -51,11 +51,27 @@ async fn statements(context: &Context, tally: &mut Tally) -> Outcome {
     for (code, meaning, sql) in [
         ("23505", Fault::Unique, "INSERT INTO child (id, item) VALUES (1, 1)"),
         ("23P01", Fault::Unique, "INSERT INTO child VALUES (2, 1, 1, '[2,3)')"),
-        ("23503", Fault::ForeignKey, "INSERT INTO child (id, item) VALUES (2, 99)"),
+        (
+            "23503",
+            Fault::ForeignKey,
+            "INSERT INTO child (id, item) VALUES (2, 99)",
+        ),
         ("23502", Fault::NotNull, "INSERT INTO child (id) VALUES (2)"),
-        ("23514", Fault::Check, "INSERT INTO child (id, item, small) VALUES (2, 1, 10)"),
-        ("22003", Fault::OutOfRange, "INSERT INTO child (id, item, small) VALUES (2, 1, 70000)"),
-        ("57014", Fault::Cancelled, "SET statement_timeout = 20; SELECT pg_sleep(5)"),
+        (
+            "23514",
+            Fault::Check,
+            "INSERT INTO child (id, item, small) VALUES (2, 1, 10)",
+        ),
+        (
+            "22003",
+            Fault::OutOfRange,
+            "INSERT INTO child (id, item, small) VALUES (2, 1, 70000)",
+        ),
+        (
+            "57014",
+            Fault::Cancelled,
+            "SET statement_timeout = 20; SELECT pg_sleep(5)",
+        ),
     ] {
         let db = context.connect(1).await?;
         tally.provoked(code, meaning, &failure(db.execute_unprepared(sql).await));
@@ -73,8 +89,16 @@ async fn transactions(context: &Context, tally: &mut Tally) -> Outcome {
         .await?;
     txn.execute_unprepared("SELECT * FROM item").await?;
     context.sql(write).await?;
-    tally.provoked("40001", Fault::Serialization, &failure(txn.execute_unprepared(write).await));
-    tally.provoked("25P02", Fault::Aborted, &failure(txn.execute_unprepared("SELECT 1").await));
+    tally.provoked(
+        "40001",
+        Fault::Serialization,
+        &failure(txn.execute_unprepared(write).await),
+    );
+    tally.provoked(
+        "25P02",
+        Fault::Aborted,
+        &failure(txn.execute_unprepared("SELECT 1").await),
+    );
     txn.rollback().await?;
 
     let txn = context.db.begin_with_config(None, Some(AccessMode::ReadOnly)).await?;
@@ -92,19 +116,20 @@ async fn transactions(context: &Context, tally: &mut Tally) -> Outcome {
     let (one, two) = (context.db.begin().await?, context.other.begin().await?);
     one.execute_unprepared("UPDATE item SET qty = 0 WHERE id = 1").await?;
     two.execute_unprepared("UPDATE item SET qty = 0 WHERE id = 2").await?;
-    let (first, second) = tokio::join!(
-        one.execute_unprepared("UPDATE item SET qty = 0 WHERE id = 2"),
-        async {
-            let outcome = two.execute_unprepared("UPDATE item SET qty = 0 WHERE id = 1").await;
-            if outcome.is_err() {
-                two.rollback().await?;
-            } else {
-                two.commit().await?;
-            }
-            outcome
+    let (first, second) = tokio::join!(one.execute_unprepared("UPDATE item SET qty = 0 WHERE id = 2"), async {
+        let outcome = two.execute_unprepared("UPDATE item SET qty = 0 WHERE id = 1").await;
+        if outcome.is_err() {
+            two.rollback().await?;
+        } else {
+            two.commit().await?;
         }
+        outcome
+    });
+    tally.provoked(
+        "40P01",
+        Fault::Deadlock,
+        &first.err().or(second.err()).ok_or("no victim")?,
     );
-    tally.provoked("40P01", Fault::Deadlock, &first.err().or(second.err()).ok_or("no victim")?);
     Ok(())
 }
 
@@ -128,27 +153,44 @@ async fn sessions(context: &Context, tally: &mut Tally) -> Outcome {
         while context.number(&gone).await? > 0 {
             tokio::task::yield_now().await;
         }
-        tally.provoked(code, Fault::ConnectionLost, &failure(txn.execute_unprepared("SELECT 1").await));
+        tally.provoked(
+            code,
+            Fault::ConnectionLost,
+            &failure(txn.execute_unprepared("SELECT 1").await),
+        );
     }
 
     let txn = context.db.begin().await?;
     let pid = sea_orm::Statement::from_string(txn.get_database_backend(), "SELECT pg_backend_pid()::bigint");
     let pid: i64 = txn.query_one_raw(pid).await?.ok_or("no session")?.try_get_by_index(0)?;
     context.sql(&format!("SELECT pg_terminate_backend({pid})")).await?;
-    tally.provoked("57P01", Fault::ConnectionLost, &failure(txn.execute_unprepared("SELECT 1").await));
+    tally.provoked(
+        "57P01",
+        Fault::ConnectionLost,
+        &failure(txn.execute_unprepared("SELECT 1").await),
+    );
 
     // A role that may not connect: no connection is left for it. sqlx tries again until the pool's patience is at its end.
     let role = format!("nobody_{}", context.name);
-    context.sql(&format!("CREATE ROLE {role} LOGIN CONNECTION LIMIT 0")).await?;
+    context
+        .sql(&format!("CREATE ROLE {role} LOGIN CONNECTION LIMIT 0"))
+        .await?;
     let url = context.address().0.replacen("postgres@", &format!("{role}@"), 1);
     if url != context.address().0 {
         let mut options = sea_orm::ConnectOptions::new(url);
         options.acquire_timeout(Duration::from_millis(100)).sqlx_logging(false);
         let err = failure(Database::connect(options).await);
-        assert!(matches!(optlock::fault(&err), Fault::PoolTimeout | Fault::Unavailable), "{err:?}");
+        assert!(
+            matches!(optlock::fault(&err), Fault::PoolTimeout | Fault::Unavailable),
+            "{err:?}"
+        );
     }
     context.sql(&format!("DROP ROLE {role}")).await?;
     let raise = "DO $$ BEGIN RAISE EXCEPTION 'raised' USING ERRCODE = '53300'; END $$";
-    tally.raised("53300", Fault::Unavailable, &failure(context.db.execute_unprepared(raise).await));
+    tally.raised(
+        "53300",
+        Fault::Unavailable,
+        &failure(context.db.execute_unprepared(raise).await),
+    );
     Ok(())
 }

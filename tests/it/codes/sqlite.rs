@@ -20,7 +20,11 @@ pub(super) async fn run(context: &Context) -> Outcome {
         .await?;
     for (code, meaning, sql) in [
         (1555, Fault::Unique, "INSERT INTO child VALUES (1, 1, 1)"),
-        (2067, Fault::Unique, "INSERT INTO item SELECT 9, name, qty, version FROM item WHERE id = 1"),
+        (
+            2067,
+            Fault::Unique,
+            "INSERT INTO item SELECT 9, name, qty, version FROM item WHERE id = 1",
+        ),
         (787, Fault::ForeignKey, "INSERT INTO child VALUES (2, 99, 1)"),
         (1299, Fault::NotNull, "INSERT INTO child (id) VALUES (2)"),
         (275, Fault::Check, "INSERT INTO child VALUES (2, 1, 10)"),

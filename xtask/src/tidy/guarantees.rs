@@ -16,7 +16,12 @@ pub(super) fn check(guarantees: &[SourceFile], tests: &[SourceFile]) -> Vec<Stri
                 // A type and its variant.
                 continue;
             }
-            let path = format!("{DIRECTORY}{}.rs", module.replace("::", "/"));
+            let path = format!("{DIRECTORY}{}", module.replace("::", "/"));
+            if test == "*" && tests.iter().any(|file| file.path == format!("{path}/mod.rs")) {
+                // A directory of modules.
+                continue;
+            }
+            let path = path + ".rs";
             let Some(module) = tests.iter().find(|file| file.path == path) else {
                 complaints.push(file.complaint(offset, &format!("there is no `{path}` with a test `{name}`")));
                 continue;
@@ -53,9 +58,12 @@ mod tests {
             path: path.to_owned(),
             text: text.to_owned(),
         };
-        let tests = [file("tests/it/update.rs", "async fn it_works(context: Context) {}")];
+        let tests = [
+            file("tests/it/update.rs", "async fn it_works(context: Context) {}"),
+            file("tests/it/modify/mod.rs", "mod one;"),
+        ];
         let guarantees = |text: &str| check(&[file("GUARANTEES.md", text)], &tests);
-        assert!(guarantees("`update::it_works`, `update::it_*`, `Found::Deleted`, `update`").is_empty());
+        assert!(guarantees("`update::it_works`, `update::it_*`, `modify::*`, `Found::Deleted`, `update`").is_empty());
         let expected = "GUARANTEES.md:2: there is no test `update::it_fails`";
         assert_eq!(guarantees("`a`\n`update::it_fails`"), [expected]);
         let expected = "GUARANTEES.md:1: there is no `tests/it/lock/mode.rs` with a test `lock::mode::it_works`";

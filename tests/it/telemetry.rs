@@ -1,0 +1,157 @@
+//! What a subscriber of `tracing` is told.
+
+use std::fmt::{Debug, Write as _};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use optlock::prelude::*;
+use optlock::{Backoff, Policy};
+use tracing::field::{Field, Visit};
+use tracing::instrument::WithSubscriber;
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
+
+use crate::case::{Outcome, cases};
+use crate::context::Context;
+use crate::entity::item;
+
+cases![
+    a_retried_change_is_told_in_spans_and_events,
+    a_retried_transaction_is_told_with_its_attempts,
+    what_succeeds_at_once_has_no_events,
+];
+
+/// Keeps what optlock tells, one line for each span and event.
+#[derive(Clone, Default)]
+struct Ear {
+    lines: Arc<Mutex<Vec<String>>>,
+    spans: Arc<AtomicU64>,
+}
+
+impl Ear {
+    fn note(&self, kind: &str, metadata: &Metadata<'_>, fields: impl FnOnce(&mut Line)) {
+        let mut line = Line(format!(
+            "{kind} {}",
+            if metadata.is_span() { metadata.name() } else { "" }
+        ));
+        fields(&mut line);
+        self.lines.lock().unwrap().push(line.0);
+    }
+
+    fn lines(&self) -> Vec<String> {
+        self.lines.lock().unwrap().clone()
+    }
+}
+
+struct Line(String);
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        // Times differ from run to run.
+        if !["delay", "elapsed"].contains(&field.name()) {
+            write!(self.0, " {}={value:?}", field.name()).unwrap();
+        }
+    }
+}
+
+impl Subscriber for Ear {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with("optlock")
+    }
+
+    fn new_span(&self, span: &Attributes<'_>) -> Id {
+        self.note("span", span.metadata(), |line| span.record(line));
+        Id::from_u64(self.spans.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        self.note("event", event.metadata(), |line| event.record(line));
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+}
+
+const QUICK: Policy<'static> = Policy::new().backoff(Backoff::none()).lock_after(100);
+
+async fn a_retried_change_is_told_in_spans_and_events(context: Context) -> Outcome {
+    item::create(&context).await?;
+    let stale = item::load(&context, 1).await?;
+    context
+        .sql("UPDATE item SET qty = 424242, version = 2 WHERE id = 1")
+        .await?;
+    let ear = Ear::default();
+    let change = |row: &mut item::Model| {
+        row.qty += 1;
+        Ok::<_, optlock::Error>(())
+    };
+    QUICK
+        .modify_model(stale, &context.db, change)
+        .with_subscriber(ear.clone())
+        .await?;
+    assert_eq!(
+        ear.lines(),
+        [
+            "span optlock.modify table=\"item\" key=1",
+            "span optlock.attempt attempt=1",
+            "event  message=conflict table=\"item\" key=1 operation=update found=the row is at version 2",
+            "event  message=retries attempt=1 fault=Stale",
+            "span optlock.attempt attempt=2",
+            "event  message=succeeded in the end attempts=2",
+        ],
+        "and no value of another column than the key and the version"
+    );
+    Ok(())
+}
+
+async fn a_retried_transaction_is_told_with_its_attempts(context: Context) -> Outcome {
+    item::create(&context).await?;
+    let ear = Ear::default();
+    let stale = item::load(&context, 1).await?;
+    context.sql("UPDATE item SET version = 2 WHERE id = 1").await?;
+    let work = |txn| {
+        let stale = stale.clone();
+        async move { stale.touch(&txn).await }
+    };
+    let outcome = QUICK
+        .attempts(2)
+        .transaction(&context.db, work)
+        .with_subscriber(ear.clone())
+        .await;
+    assert!(outcome.is_err_and(|err| err.is_conflict()));
+    let conflict = "event  message=conflict table=\"item\" key=1 operation=touch found=the row is at version 2";
+    assert_eq!(
+        ear.lines(),
+        [
+            "span optlock.transaction",
+            "span optlock.attempt attempt=1",
+            conflict,
+            "event  message=retries attempt=1 fault=Stale",
+            "span optlock.attempt attempt=2",
+            conflict,
+            "event  message=gave up attempts=2 fault=Stale stop=Attempts",
+        ]
+    );
+    Ok(())
+}
+
+async fn what_succeeds_at_once_has_no_events(context: Context) -> Outcome {
+    item::create(&context).await?;
+    let ear = Ear::default();
+    async {
+        QUICK.retry(|| item::load(&context, 1)).await?;
+        QUICK.transaction(&context.db, |_| async { Ok::<_, DbErr>(()) }).await?;
+        item::Entity::modify(&context.db, 1, |row| row.qty = 1).await?;
+        Outcome::Ok(())
+    }
+    .with_subscriber(ear.clone())
+    .await?;
+    assert!(
+        ear.lines().iter().all(|line| line.starts_with("span")),
+        "{:?}",
+        ear.lines()
+    );
+    Ok(())
+}
