@@ -1,8 +1,9 @@
 //! The machinery of [optlock](https://docs.rs/optlock). Depend on `optlock`, which re-exports what is meant for use;
 //! what is here changes without notice.
 //!
-//! Modules form layers, and a file imports only from lower ones: versions and values; backends; errors; the entity
-//! trait; the parts of a write; the writes; the methods that the derive generates. `cargo xtask tidy` checks it.
+//! Modules form layers, and a file imports only from lower ones: versions, values, delays and clocks; backends; errors; policies and the entity
+//! trait; the parts of a write; the writes; the methods that the derive generates; locks, retries and handles of transactions; the
+//! transaction runner; the change of a row. `cargo xtask tidy` checks it.
 
 mod version;
 

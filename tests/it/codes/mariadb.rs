@@ -1,3 +1,5 @@
+//! The codes of MariaDB and MySQL, and of what speaks their protocol.
+
 use optlock::Fault;
 use sea_orm::{AccessMode, ConnectionTrait, IsolationLevel, Statement, TransactionTrait};
 

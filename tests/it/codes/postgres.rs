@@ -1,3 +1,5 @@
+//! The codes of PostgreSQL, and of what speaks its protocol.
+
 use std::time::Duration;
 
 use optlock::Fault;

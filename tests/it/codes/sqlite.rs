@@ -1,3 +1,5 @@
+//! The codes of SQLite.
+
 use optlock::Fault;
 use sea_orm::{ConnectionTrait, Database, TransactionTrait};
 
