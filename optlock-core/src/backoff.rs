@@ -14,7 +14,7 @@ use fastrand::Rng;
 /// | [`decorrelated_jitter`](Self::decorrelated_jitter) | anything from `base` to three times the last delay, at most `cap` |
 /// | [`exponential`](Self::exponential) | `e(n)` |
 /// | [`constant`](Self::constant), [`none`](Self::none) | always the same, or none |
-/// | [`delays`](Self::delays) | what an iterator says; at its end the policy gives up |
+/// | [`list`](Self::list), [`delays`](Self::delays) | what a list or an iterator says, from its beginning for each kind of fault; at its end the policy gives up |
 ///
 /// Full jitter is the default and what to use: rivals who lost together must not come back together.
 /// <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/> has the comparison.
@@ -47,6 +47,7 @@ enum Shape<'a> {
         base: Duration,
         cap: Duration,
     },
+    List(&'a [Duration]),
     Delays(&'a dyn Delays),
 }
 
@@ -165,6 +166,11 @@ impl<'a> Backoff<'a> {
         Self::checked(Jitter::Decorrelated, base, cap)
     }
 
+    /// These delays, one after the other.
+    pub const fn list(delays: &'a [Duration]) -> Self {
+        Self::of(Shape::List(delays))
+    }
+
     /// The delays of an iterator, cloned for every run.
     pub const fn delays(delays: &'a dyn Delays) -> Self {
         Self::of(Shape::Delays(delays))
@@ -248,6 +254,7 @@ impl<'a> Pacer<'a> {
         match self.backoff.shape {
             Shape::None => Some(Duration::ZERO),
             Shape::Constant(delay) => Some(delay),
+            Shape::List(delays) => delays.get(usize::try_from(n).unwrap_or(usize::MAX)).copied(),
             Shape::Delays(delays) => self.iterator.get_or_insert_with(|| delays.restart()).next(),
             Shape::Growing { jitter, base, cap } => {
                 let limit = doubled(base, n, cap);
@@ -357,6 +364,7 @@ mod tests {
         let steps = [1, 2].map(Duration::from_secs).into_iter();
         for _ in 0..2 {
             assert_eq!(first(Backoff::delays(&steps), 5, 0), [SECOND, 2 * SECOND]);
+            assert_eq!(first(Backoff::list(steps.as_slice()), 5, 0), [SECOND, 2 * SECOND]);
         }
     }
 

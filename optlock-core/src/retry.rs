@@ -4,7 +4,7 @@ use std::future::Future;
 
 use tracing::Instrument;
 
-use crate::backend::{Fault, Redo};
+use crate::backend::Fault;
 use crate::error::Classify;
 use crate::policy::{Policy, Run, Undone};
 
@@ -132,19 +132,11 @@ impl Policy<'_> {
                     Err(err) => err,
                 };
                 let fault = classify(&err);
-                if run.failed(fault, undone(fault)).await.is_err() {
+                if run.failed(fault, Undone::by(fault)).await.is_err() {
                     return Err(err);
                 }
             }
         };
         attempts.instrument(tracing::debug_span!("optlock.retry")).await
-    }
-}
-
-/// What is known of work whose transactions are its own affair: a lost connection may have committed.
-fn undone(fault: Fault) -> Undone {
-    match fault.redo() {
-        Redo::Unknown => Undone::Unknown,
-        Redo::Statement | Redo::Transaction | Redo::Never => Undone::Known,
     }
 }

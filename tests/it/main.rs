@@ -28,9 +28,12 @@ mod insert;
 mod journal;
 mod keys;
 mod lock;
+mod modify;
 mod nested;
 mod opt_out;
 mod race;
+mod retry;
+mod runner;
 mod sql;
 mod telemetry;
 mod touch;
@@ -69,9 +72,35 @@ fn cases() -> Vec<Case> {
         lock::transfer::CASES,
         lock::wait::CASES,
         lock::write::CASES,
+        modify::cancel::CASES,
+        modify::contention::CASES,
+        modify::hand::CASES,
+        modify::hooks::CASES,
+        modify::insert::CASES,
+        modify::keys::CASES,
+        modify::many::CASES,
+        modify::patience::CASES,
+        modify::rival::CASES,
+        modify::round::CASES,
+        modify::within::CASES,
         nested::CASES,
         opt_out::CASES,
         race::CASES,
+        retry::CASES,
+        runner::after_commit::CASES,
+        runner::cancel::CASES,
+        runner::commit::CASES,
+        runner::deadlock::CASES,
+        runner::dropped::CASES,
+        runner::escape::CASES,
+        runner::isolation::CASES,
+        runner::loss::CASES,
+        runner::nested::CASES,
+        runner::savepoint::CASES,
+        runner::send::CASES,
+        runner::swallowed::CASES,
+        runner::trigger::CASES,
+        runner::types::CASES,
         sql::CASES,
         telemetry::CASES,
         touch::CASES,

@@ -88,7 +88,7 @@ async fn a_retried_change_is_told_in_spans_and_events(context: Context) -> Outco
         Ok::<_, optlock::Error>(())
     };
     QUICK
-        .modify_model(stale, &context.db, change)
+        .try_modify_model(stale, &context.db, change)
         .with_subscriber(ear.clone())
         .await?;
     assert_eq!(
@@ -97,7 +97,7 @@ async fn a_retried_change_is_told_in_spans_and_events(context: Context) -> Outco
             "span optlock.modify table=\"item\" key=1",
             "span optlock.attempt attempt=1",
             "event  message=conflict table=\"item\" key=1 operation=update found=the row is at version 2",
-            "event  message=retries attempt=1 fault=Stale",
+            "event  message=retries attempt=1 fault=stale",
             "span optlock.attempt attempt=2",
             "event  message=succeeded in the end attempts=2",
         ],
@@ -128,10 +128,10 @@ async fn a_retried_transaction_is_told_with_its_attempts(context: Context) -> Ou
             "span optlock.transaction",
             "span optlock.attempt attempt=1",
             conflict,
-            "event  message=retries attempt=1 fault=Stale",
+            "event  message=retries attempt=1 fault=stale",
             "span optlock.attempt attempt=2",
             conflict,
-            "event  message=gave up attempts=2 fault=Stale stop=Attempts",
+            "event  message=gave up attempts=2 fault=stale stop=Attempts",
         ]
     );
     Ok(())

@@ -1,5 +1,7 @@
 //! What went wrong in a database, in words that mean the same for every backend.
 
+use std::fmt;
+
 /// The meaning of a database error.
 ///
 /// Read from the driver's error code: never from the text of a message, and never from the variant of `DbErr`, which
@@ -77,7 +79,46 @@ pub enum Redo {
     Unknown,
 }
 
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
 impl Fault {
+    /// A name in lower case with underscores, for labels of metrics: it stays as it is.
+    ///
+    /// ```
+    /// assert_eq!(optlock::Fault::LockTimeout.name(), "lock_timeout");
+    /// ```
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Stale => "stale",
+            Self::Blocked => "blocked",
+            Self::Serialization => "serialization",
+            Self::Deadlock => "deadlock",
+            Self::LockNotAvailable => "lock_not_available",
+            Self::LockTimeout => "lock_timeout",
+            Self::OutOfLocks => "out_of_locks",
+            Self::Busy => "busy",
+            Self::Unique => "unique",
+            Self::ForeignKey => "foreign_key",
+            Self::NotNull => "not_null",
+            Self::Check => "check",
+            Self::OutOfRange => "out_of_range",
+            Self::Raised => "raised",
+            Self::ReadOnly => "read_only",
+            Self::Cancelled => "cancelled",
+            Self::Aborted => "aborted",
+            Self::ConnectionLost => "connection_lost",
+            Self::Unavailable => "unavailable",
+            Self::OutcomeUnknown => "outcome_unknown",
+            Self::PoolTimeout => "pool_timeout",
+            Self::Unclassified => "unclassified",
+            Self::Other => "other",
+        }
+    }
+
     /// What must be done again. [`Policy`](crate::Policy) acts on it, and knows more than the fault alone does: whether a
     /// lost connection had sent its `COMMIT`, and what its owner has allowed.
     ///

@@ -9,7 +9,7 @@ mod sqlite;
 mod transactions;
 
 use sea_orm::sea_query::{Expr, LockType, SimpleExpr, Value};
-use sea_orm::{DbBackend, DbErr};
+use sea_orm::{ConnAcquireErr, DbBackend, DbErr};
 
 pub use fault::{Fault, Redo};
 
@@ -122,6 +122,7 @@ const UNKNOWN: Capabilities = Capabilities {
         aborted_probe: None,
         ended_probe: None,
         finishes_statements: false,
+        finishes_begin: false,
         options: |_, _| Err("a transaction"),
     },
     advisory: None,
@@ -131,11 +132,9 @@ const UNKNOWN: Capabilities = Capabilities {
 pub(crate) fn fault(err: &DbErr) -> Fault {
     #[cfg(any(feature = "sqlx-sqlite", feature = "sqlx-postgres", feature = "sqlx-mysql"))]
     {
-        use sea_orm::{ConnAcquireErr, RuntimeErr};
+        use sea_orm::RuntimeErr;
 
         match err {
-            DbErr::ConnectionAcquire(ConnAcquireErr::Timeout) => return Fault::PoolTimeout,
-            DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed) => return Fault::ConnectionLost,
             DbErr::Conn(RuntimeErr::SqlxError(err))
             | DbErr::Exec(RuntimeErr::SqlxError(err))
             | DbErr::Query(RuntimeErr::SqlxError(err)) => return driver_fault(err),
@@ -143,9 +142,29 @@ pub(crate) fn fault(err: &DbErr) -> Fault {
         }
     }
     match err {
+        DbErr::ConnectionAcquire(ConnAcquireErr::Timeout) => Fault::PoolTimeout,
+        DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed) => Fault::ConnectionLost,
         DbErr::Conn(_) | DbErr::Exec(_) | DbErr::Query(_) => Fault::Unclassified,
         _ => Fault::Other,
     }
+}
+
+/// What a part of a `DbErr` means, where it stands alone among the causes of an error: behind `#[error(transparent)]`, which passes on the source of what
+/// it wraps, or in code that uses the driver by itself.
+pub(crate) fn fault_of_part(err: &(dyn std::error::Error + 'static)) -> Option<Fault> {
+    #[cfg(any(feature = "sqlx-sqlite", feature = "sqlx-postgres", feature = "sqlx-mysql"))]
+    {
+        use sea_orm::{RuntimeErr, SqlxError};
+
+        if let Some(RuntimeErr::SqlxError(err)) = err.downcast_ref() {
+            return Some(driver_fault(err));
+        }
+        if let Some(err) = err.downcast_ref::<SqlxError>() {
+            return Some(driver_fault(err));
+        }
+    }
+    let err = err.downcast_ref::<ConnAcquireErr>()?;
+    Some(fault(&DbErr::ConnectionAcquire(*err)))
 }
 
 #[cfg(any(feature = "sqlx-sqlite", feature = "sqlx-postgres", feature = "sqlx-mysql"))]

@@ -50,6 +50,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
         aborted_probe: None,
         ended_probe: None,
         finishes_statements: true,
+        finishes_begin: true,
         options: as_asked,
     },
     advisory: Some(Advisory {

@@ -45,6 +45,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
         aborted_probe: Some("SELECT 1"),
         ended_probe: None,
         finishes_statements: false,
+        finishes_begin: true,
         options: as_asked,
     },
     advisory: Some(Advisory {
@@ -159,8 +160,14 @@ mod code {
 
 #[cfg(feature = "sqlx-postgres")]
 pub(super) fn fault(err: &(dyn sea_orm::sqlx::error::DatabaseError + 'static)) -> Option<Fault> {
+    use sea_orm::sqlx::postgres::PgSeverity;
+
     let err = err.try_downcast_ref::<sea_orm::SqlxPostgresError>()?;
-    Some(meaning(err.code()))
+    Some(match (meaning(err.code()), err.severity()) {
+        // Whatever it is, the session has not outlived it.
+        (Fault::Other, PgSeverity::Fatal | PgSeverity::Panic) => Fault::ConnectionLost,
+        (fault, _) => fault,
+    })
 }
 
 #[cfg(feature = "sqlx-postgres")]

@@ -47,6 +47,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
         // `RAISE(ROLLBACK)`, `ON CONFLICT ROLLBACK`, a full disk, an interrupt.
         ended_probe: Some("BEGIN"),
         finishes_statements: false,
+        finishes_begin: false,
         options: with_write_lock,
     },
     // A named lock of the database file would be the write lock under another name.
@@ -101,6 +102,7 @@ mod code {
     pub(super) const LOCKED: i32 = 6;
     pub(super) const READONLY: i32 = 8;
     pub(super) const INTERRUPT: i32 = 9;
+    pub(super) const IOERR: i32 = 10;
     pub(super) const CANTOPEN: i32 = 14;
     pub(super) const BUSY_SNAPSHOT: i32 = 517;
     pub(super) const CONSTRAINT_CHECK: i32 = 275;
@@ -133,6 +135,7 @@ fn meaning(extended: i32) -> Fault {
             code::BUSY | code::LOCKED => Fault::Busy,
             code::READONLY => Fault::ReadOnly,
             code::INTERRUPT => Fault::Cancelled,
+            code::IOERR => Fault::ConnectionLost,
             code::CANTOPEN => Fault::Unavailable,
             _ => Fault::Other,
         },
@@ -161,6 +164,8 @@ mod tests {
             (8, Fault::ReadOnly),
             (1032, Fault::ReadOnly),
             (9, Fault::Cancelled),
+            (10, Fault::ConnectionLost),
+            (266, Fault::ConnectionLost),
             (14, Fault::Unavailable),
             (1, Fault::Other),
             (13, Fault::Other),

@@ -15,6 +15,8 @@ pub(crate) struct Transactions {
     pub(crate) ended_probe: Option<&'static str>,
     /// Whether the driver must be let finish a statement that has been sent, because its connection is lost otherwise.
     pub(crate) finishes_statements: bool,
+    /// Whether the driver must be let finish a `BEGIN`, because its connection goes back to the pool within the transaction otherwise.
+    pub(crate) finishes_begin: bool,
     /// How a transaction of this level and mode is begun; what it is that the backend cannot do.
     pub(crate) options: fn(Option<IsolationLevel>, Option<AccessMode>) -> Result<TransactionOptions, &'static str>,
 }

@@ -15,29 +15,33 @@ use crate::backend::{Fault, fault};
 /// assert!(matches!(err.as_db_err(), DbErr::RecordNotInserted));
 /// ```
 #[derive(Clone, Debug, thiserror::Error)]
+#[error(transparent)]
+// Boxed to keep `Error` small; around the error and not in it, since the source is to be found by its type.
+pub struct DatabaseError(Box<Reported>);
+
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("the database reported an error")]
-pub struct DatabaseError {
-    // Boxed to keep `Error` small.
-    source: Box<DbErr>,
+struct Reported {
+    source: DbErr,
 }
 
 impl DatabaseError {
     pub(crate) fn new(err: DbErr) -> Self {
-        Self { source: Box::new(err) }
+        Self(Box::new(Reported { source: err }))
     }
 
     /// What the error means, whichever backend reported it.
     pub fn fault(&self) -> Fault {
-        fault(&self.source)
+        fault(&self.0.source)
     }
 
     /// SeaORM's error.
     pub fn as_db_err(&self) -> &DbErr {
-        &self.source
+        &self.0.source
     }
 
     /// SeaORM's error.
     pub fn into_db_err(self) -> DbErr {
-        *self.source
+        self.0.source
     }
 }

@@ -1,6 +1,7 @@
 //! What an error means, wherever in it the meaning is.
 
 use std::error::Error as StdError;
+use std::sync::Arc;
 
 use sea_orm::{DbErr, TransactionError};
 
@@ -31,7 +32,7 @@ pub fn fault(err: &(dyn StdError + 'static)) -> Fault {
         if let Some(ours) = err.downcast_ref::<Error>() {
             return ours.meaning();
         }
-        if let Some(fault) = of_part(err) {
+        if let Some(fault) = of_part(err).or_else(|| backend::fault_of_part(err)) {
             return fault;
         }
         if let Some(err) = err.downcast_ref::<DbErr>()
@@ -114,6 +115,9 @@ impl Error {
 fn hidden_cause<'a>(err: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
     if let Some(DbErr::TryIntoErr { source, .. }) = err.downcast_ref() {
         // Its `source()` is the `Arc`, which is an error of another type than the one in it.
+        return Some(&**source);
+    }
+    if let Some(source) = err.downcast_ref::<Arc<dyn StdError + Send + Sync>>() {
         return Some(&**source);
     }
     // These have no `source()` at all.

@@ -5,6 +5,7 @@ use std::fmt;
 use sea_orm::DbErr;
 
 use super::Operation;
+use super::reason::Reason;
 use crate::backend::Fault;
 use crate::transaction::TransactionState;
 use crate::value::RowKey;
@@ -21,7 +22,8 @@ use crate::value::RowKey;
 /// | [`Fault::Serialization`] | the row has changed since this transaction's snapshot |
 /// | [`Fault::OutOfLocks`] | the server has no room for more locks (MySQL, MariaDB) |
 ///
-/// [`transaction`](Self::transaction) says what is left of the transaction. The database's own error is the `source()`.
+/// [`transaction`](Self::transaction) says what is left of the transaction. The database's own error is at the end of the causes, and
+/// [`as_db_err`](Self::as_db_err).
 ///
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc_fixture.rs")); }
@@ -44,11 +46,8 @@ use crate::value::RowKey;
 /// # }
 /// ```
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{}", .facts)]
-pub struct LockError {
-    facts: Box<Facts>,
-    source: Box<DbErr>,
-}
+#[error(transparent)]
+pub struct LockError(Box<Facts>);
 
 #[derive(Clone, Debug)]
 struct Facts {
@@ -56,6 +55,18 @@ struct Facts {
     operation: Operation,
     fault: Fault,
     transaction: TransactionState,
+    source: DbErr,
+    /// In place of the source, where the fault is not what the database says by itself.
+    reason: Option<Reason>,
+}
+
+impl std::error::Error for Facts {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(match &self.reason {
+            Some(reason) => reason,
+            None => &self.source,
+        })
+    }
 }
 
 impl fmt::Display for Facts {
@@ -65,6 +76,7 @@ impl fmt::Display for Facts {
             operation,
             fault,
             transaction,
+            ..
         } = self;
         let what = match fault {
             Fault::LockNotAvailable => "somebody else holds the lock",
@@ -86,39 +98,44 @@ impl LockError {
         transaction: TransactionState,
         source: DbErr,
     ) -> Self {
-        Self {
-            facts: Box::new(Facts {
-                target: target.into(),
-                operation,
-                fault,
-                transaction,
-            }),
-            source: Box::new(source),
-        }
+        let is_plain = crate::backend::fault(&source) == fault;
+        Self(Box::new(Facts {
+            target: target.into(),
+            operation,
+            fault,
+            transaction,
+            reason: (!is_plain).then(|| Reason::new(fault, Some(source.clone()))),
+            source,
+        }))
     }
 
     /// The table whose row was to be locked or written, or the name of a named lock.
     pub fn target(&self) -> &str {
-        &self.facts.target
+        &self.0.target
     }
 
     /// What was tried: [`Operation::Lock`], or a write to a locked row that met somebody else's lock.
     pub fn operation(&self) -> Operation {
-        self.facts.operation
+        self.0.operation
     }
 
     /// Why it failed: one of those above.
     pub fn fault(&self) -> Fault {
-        self.facts.fault
+        self.0.fault
     }
 
     /// What is left of the transaction.
     pub fn transaction(&self) -> TransactionState {
-        self.facts.transaction
+        self.0.transaction
+    }
+
+    /// The database's own error.
+    pub fn as_db_err(&self) -> &DbErr {
+        &self.0.source
     }
 
     pub(crate) fn into_db_err(self) -> DbErr {
-        *self.source
+        self.0.source
     }
 }
 

@@ -105,7 +105,7 @@ pub enum Error {
     /// The transaction had failed before this, and nothing of it is stored.
     #[error(transparent)]
     TransactionFailed(#[from] TransactionFailed),
-    /// The handle of a transaction was kept for longer than the transaction, which is rolled back.
+    /// A handle was kept for longer than its transaction, which is rolled back, or than its savepoint.
     #[error(transparent)]
     Escaped(#[from] Escaped),
     /// Whether the transaction was committed is not known.

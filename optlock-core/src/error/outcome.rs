@@ -3,6 +3,8 @@
 use sea_orm::DbErr;
 
 use super::Operation;
+use super::reason::Reason;
+use crate::backend::Fault;
 use crate::value::{RowKey, RowVersion};
 
 /// A write to one row reached several, because the entity's key does not identify a row of the table.
@@ -59,20 +61,18 @@ impl TooManyRows {
 /// or that were loaded with another row or version; or the read failed, and `source()` says why. The write stands: do not
 /// repeat it. `update_without_returning` never reports this.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{} of {} {} was done at version {}, but the row could not be read back",
-    .written.operation, .written.table, .written.key, .written.version)]
-pub struct Unread {
-    written: Box<Written>,
-    #[source]
-    cause: Option<Box<DbErr>>,
-}
+#[error(transparent)]
+pub struct Unread(Box<Written>);
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{operation} of {table} {key} was done at version {version}, but the row could not be read back")]
 struct Written {
     table: &'static str,
     key: RowKey,
     operation: Operation,
     version: RowVersion,
+    /// A reason of its own, so that nobody takes what kept the row from being read for a reason to write it again.
+    source: Option<Reason>,
 }
 
 impl Unread {
@@ -83,39 +83,37 @@ impl Unread {
         version: RowVersion,
         cause: Option<DbErr>,
     ) -> Self {
-        Self {
-            written: Box::new(Written {
-                table,
-                key,
-                operation,
-                version,
-            }),
-            cause: cause.map(Box::new),
-        }
+        Self(Box::new(Written {
+            table,
+            key,
+            operation,
+            version,
+            source: cause.map(|cause| Reason::new(Fault::Other, Some(cause))),
+        }))
     }
 
     /// The table of the row.
     pub fn table(&self) -> &str {
-        self.written.table
+        self.0.table
     }
 
     /// The primary key of the row.
     pub fn key(&self) -> &RowKey {
-        &self.written.key
+        &self.0.key
     }
 
     /// What was done.
     pub fn operation(&self) -> Operation {
-        self.written.operation
+        self.0.operation
     }
 
     /// The version that the row was given.
     pub fn version(&self) -> &RowVersion {
-        &self.written.version
+        &self.0.version
     }
 
     pub(crate) fn cause(&self) -> Option<&DbErr> {
-        self.cause.as_deref()
+        self.0.source.as_ref()?.cause()
     }
 }
 

@@ -19,6 +19,10 @@ impl Reason {
         Self { fault, cause }
     }
 
+    pub(crate) fn cause(&self) -> Option<&DbErr> {
+        self.cause.as_ref()
+    }
+
     pub(crate) fn fault(&self) -> Fault {
         self.fault
     }
@@ -29,6 +33,10 @@ impl fmt::Display for Reason {
         f.write_str(match self.fault {
             Fault::Stale => "somebody else was faster",
             Fault::Blocked => "something in the database held the write back",
+            Fault::LockNotAvailable => "somebody else holds the lock",
+            Fault::LockTimeout => "somebody else held the lock for too long",
+            Fault::Deadlock => "two transactions waited for each other",
+            Fault::Other => "the row was written, and the read of it failed",
             _ => "the connection was lost while the transaction was committed",
         })
     }

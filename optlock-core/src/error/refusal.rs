@@ -119,42 +119,46 @@ impl VersionAssigned {
 /// Widen the column and the field. A write to one row is refused before any SQL; a bulk update by the database, whose
 /// error is then the `source()`.
 #[derive(Clone, Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct Overflow(Box<Exhausted>);
+
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("{operation} of {table} cannot advance the version past {last}")]
-pub struct Overflow {
+struct Exhausted {
     table: &'static str,
     operation: Operation,
-    last: Box<RowVersion>,
+    last: RowVersion,
     #[source]
-    cause: Option<Box<DbErr>>,
+    cause: Option<DbErr>,
 }
 
 impl Overflow {
     pub(crate) fn new(table: &'static str, operation: Operation, last: RowVersion, cause: Option<DbErr>) -> Self {
-        Self {
+        Self(Box::new(Exhausted {
             table,
             operation,
-            last: Box::new(last),
-            cause: cause.map(Box::new),
-        }
+            last,
+            cause,
+        }))
     }
 
     /// The table.
     pub fn table(&self) -> &str {
-        self.table
+        self.0.table
     }
 
     /// What was tried.
     pub fn operation(&self) -> Operation {
-        self.operation
+        self.0.operation
     }
 
     /// The version that the row is at.
     pub fn last(&self) -> &RowVersion {
-        &self.last
+        &self.0.last
     }
 
     pub(crate) fn cause(&self) -> Option<&DbErr> {
-        self.cause.as_deref()
+        self.0.cause.as_ref()
     }
 }
 

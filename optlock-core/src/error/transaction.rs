@@ -33,30 +33,38 @@ use crate::backend::Fault;
 /// # }
 /// ```
 #[derive(Clone, Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct TransactionFailed(Box<Failure>);
+
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("the transaction had failed before, so this was not done")]
-pub struct TransactionFailed {
-    source: Box<DbErr>,
+struct Failure {
+    source: DbErr,
 }
 
 impl TransactionFailed {
     pub(crate) fn new(cause: DbErr) -> Self {
-        Self {
-            source: Box::new(cause),
-        }
+        Self(Box::new(Failure { source: cause }))
     }
 
     /// What the error was with which the transaction failed.
     pub fn fault(&self) -> Fault {
-        crate::backend::fault(&self.source)
+        crate::backend::fault(&self.0.source)
+    }
+
+    /// The error with which the transaction failed.
+    pub fn as_db_err(&self) -> &DbErr {
+        &self.0.source
     }
 }
 
-/// A [`Txn`](crate::Txn), or a savepoint of it, that was kept for longer than its transaction, which is rolled back.
+/// A [`Txn`](crate::Txn), or a [`Savepoint`](crate::Savepoint), that was kept for longer than what it is the handle of.
 ///
-/// The closure of a transaction must let go of its handle before it returns: whoever has it could go on writing after the commit.
-/// Statements through the handle that was kept are refused with this, too.
+/// The closure of a transaction must let go of its handle before it returns: whoever has it could go on writing after the commit. If it has not, this is
+/// what comes of the transaction, which is rolled back. Statements through the handle are refused with it, too, and so are those through a savepoint
+/// that has ended with one around it.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("the handle of a transaction was kept for longer than the transaction, which is rolled back")]
+#[error("a handle was kept for longer than its transaction or savepoint")]
 pub struct Escaped {
     _private: (),
 }
@@ -70,17 +78,20 @@ impl Escaped {
 /// A transaction of which nobody knows whether it was committed: `COMMIT` was sent, and its answer was lost.
 ///
 /// It is not redone, for that could do the work twice. Give [`Policy::transaction_verified`](crate::Policy::transaction_verified) a way to find out,
-/// or say that doing it twice does no harm ([`Policy::idempotent`](crate::Policy::idempotent)). The `source()` is what became of the connection.
+/// or say that doing it twice does no harm ([`Policy::idempotent`](crate::Policy::idempotent)). What became of the connection is among its causes.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct OutcomeUnknown(Box<LostAnswer>);
+
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("the answer to the commit was lost: whether the transaction is stored is not known")]
-pub struct OutcomeUnknown {
-    source: Box<Reason>,
+struct LostAnswer {
+    source: Reason,
 }
 
 impl OutcomeUnknown {
     pub(crate) fn new(cause: DbErr) -> Self {
-        Self {
-            source: Box::new(Reason::new(Fault::OutcomeUnknown, Some(cause))),
-        }
+        let source = Reason::new(Fault::OutcomeUnknown, Some(cause));
+        Self(Box::new(LostAnswer { source }))
     }
 }

@@ -75,11 +75,11 @@ pub trait LockExt: LockSource + QueryTrait<QueryStatement = SelectStatement> + S
 impl<S: LockSource + QueryTrait<QueryStatement = SelectStatement>> LockExt for S {}
 
 /// The lock that is enough for an update which leaves the key alone: the weakest one, so that rows that refer to these can still be inserted.
-pub(crate) fn for_write<S>(select: S, backend: DbBackend) -> LockSelect<S>
+pub(crate) fn for_write<S>(select: S, backend: DbBackend, wait: LockWait) -> LockSelect<S, WaitSaid>
 where
     S: LockSource + QueryTrait<QueryStatement = SelectStatement>,
 {
-    LockSelect::new(select.into_query(), capabilities(backend).locking.of_a_write)
+    LockSelect::new(select.into_query(), capabilities(backend).locking.of_a_write).waiting(wait)
 }
 
 /// A [`LockSelect`] of which nothing is said yet about waiting.

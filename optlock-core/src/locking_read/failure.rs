@@ -21,7 +21,7 @@ pub(crate) async fn failure<T: OpenTransaction>(
         return err.into();
     };
     let state = settle(txn, reported, fault).await;
-    tracing::debug!(table = target, %operation, ?fault, ?state, "a lock was not granted");
+    tracing::debug!(table = target, %operation, %fault, %state, "a lock was not granted");
     LockError::new(target, operation, fault, state, err).into()
 }
 

@@ -9,6 +9,7 @@ use super::round::{Failure, Key, change};
 use crate::entity::{Versioned, table};
 use crate::error::Error;
 use crate::lock::for_write;
+use crate::lock_mode::LockWait;
 use crate::policy::{Policy, Run};
 use crate::runner::attempt;
 use crate::transaction::OpenTransaction;
@@ -29,7 +30,7 @@ where
         loop {
             let span = run.begin_in_span();
             let closure = &mut closure;
-            let work = |txn| async move { rows::<En, E>(&txn, keys, closure).await };
+            let work = |txn| async move { rows::<En, E>(&txn, keys, policy.lock_waits(), closure).await };
             let attempt = attempt::<_, Failure<E>, _, _>(policy, db, &Failure::fault, work);
             let failed = match attempt.instrument(span).await {
                 Ok(models) => {
@@ -38,7 +39,7 @@ where
                 }
                 Err(failed) => failed,
             };
-            if run.failed(failed.fault, failed.undone()).await.is_err() {
+            if run.failed(failed.fault, failed.undone).await.is_err() {
                 return Err(failed.error.into_error());
             }
         }
@@ -57,7 +58,7 @@ where
     En: Versioned,
     E: From<Error> + Send,
 {
-    rows::<En, E>(txn, keys, &mut closure)
+    rows::<En, E>(txn, keys, LockWait::AsSet, &mut closure)
         .await
         .map_err(Failure::into_error)
 }
@@ -66,12 +67,13 @@ where
 async fn rows<En, E>(
     txn: &impl OpenTransaction,
     keys: &[ValueTuple],
+    wait: LockWait,
     closure: &mut (impl FnMut(&mut En::Model) -> Result<(), E> + Send),
 ) -> Result<Vec<En::Model>, Failure<E>>
 where
     En: Versioned,
 {
-    let select = for_write(En::find(), txn.get_database_backend());
+    let select = for_write(En::find(), txn.get_database_backend(), wait);
     let locked = select.all_by_key(txn, typed::<En>(keys)).await.map_err(Failure::Read)?;
     let locked = locked.into_vec().map_err(Failure::Read)?;
     let mut models = Vec::with_capacity(locked.len());

@@ -76,8 +76,9 @@ pub trait Modify: Versioned {
     ///
     /// # Errors
     ///
-    /// [`Error::MissingRows`] if it is not there, or no longer; [`Error::Conflict`] once the policy has stopped, and at once in a transaction or for
-    /// [`Found::Blocked`](crate::Found::Blocked); what `ActiveModel::update` returns.
+    /// [`Error::MissingRows`] if it is not there; [`Error::Conflict`] at once if somebody deletes it meanwhile or something in the database holds the
+    /// write back, or in a transaction, and otherwise once the policy has stopped; what `ActiveModel::update` returns. An error of `after_save` on a connection
+    /// comes when the row is stored: it is returned at once.
     ///
     /// # Cancel safety
     ///
@@ -132,9 +133,9 @@ pub trait Modify: Versioned {
     ///
     /// # Errors
     ///
-    /// [`Error::Unsupported`] before any SQL that writes, if `new` sets another key; [`Error::Database`] if the new row meets another unique constraint;
-    /// otherwise as [`modify`](Self::modify). In a transaction above READ COMMITTED on PostgreSQL, [`Error::MissingRows`] if somebody
-    /// else inserts it meanwhile, which its snapshot does not show.
+    /// [`Error::Unsupported`] before any SQL that writes, if `new` sets another key; [`Error::Database`] if the new row meets another unique constraint, and in a
+    /// transaction above READ COMMITTED on PostgreSQL if somebody else inserts it meanwhile, which its snapshot does not show; otherwise as
+    /// [`modify`](Self::modify).
     ///
     /// # Cancel safety
     ///
@@ -142,23 +143,45 @@ pub trait Modify: Versioned {
     fn modify_or_insert<C, K>(
         db: &C,
         key: K,
-        mut new: impl FnMut() -> Self::ActiveModel + Send,
+        new: impl FnMut() -> Self::ActiveModel + Send,
         change: impl FnMut(&mut Self::Model) + Send,
     ) -> impl Future<Output = Result<Self::Model, Error>> + Send
     where
         C: ModifyIn,
         K: Into<Key<Self>> + Send,
     {
+        Self::try_modify_or_insert(db, key, new, infallible(change))
+    }
+
+    /// [`modify_or_insert`](Self::modify_or_insert) with a closure that may refuse to change a row.
+    ///
+    /// # Errors
+    ///
+    /// The closure's own; otherwise as [`modify_or_insert`](Self::modify_or_insert).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`modify`](Self::modify).
+    fn try_modify_or_insert<C, K, E>(
+        db: &C,
+        key: K,
+        mut new: impl FnMut() -> Self::ActiveModel + Send,
+        change: impl FnMut(&mut Self::Model) -> Result<(), E> + Send,
+    ) -> impl Future<Output = Result<Self::Model, E>> + Send
+    where
+        C: ModifyIn,
+        K: Into<Key<Self>> + Send,
+        E: From<Error> + Send,
+    {
         let target = Target::new::<Self>(key);
         async move {
-            let change = infallible(change);
             match db.place() {
                 Place::Connection(db) => {
                     let policy = &Policy::new();
-                    rounds::on_connection::<Self, Error>(policy, db, &target, Base::Key, Some(&mut new), change).await
+                    rounds::on_connection::<Self, E>(policy, db, &target, Base::Key, Some(&mut new), change).await
                 }
                 Place::Transaction(txn) => {
-                    rounds::in_transaction::<Self, Error, _>(txn, &target, Base::Key, Some(&mut new), change).await
+                    rounds::in_transaction::<Self, E, _>(txn, &target, Base::Key, Some(&mut new), change).await
                 }
             }
         }
@@ -169,13 +192,34 @@ pub trait Modify: Versioned {
     ///
     /// # Errors
     ///
-    /// The closure's own, at once; [`Error::MissingRows`], which names the keys that have no row; otherwise as
-    /// [`LockSelect::all_by_key`](crate::LockSelect::all_by_key) and `ActiveModel::update`.
+    /// [`Error::MissingRows`], which names the keys that have no row; otherwise as [`LockSelect::all_by_key`](crate::LockSelect::all_by_key) and
+    /// `ActiveModel::update`.
     ///
     /// # Cancel safety
     ///
     /// As [`modify`](Self::modify).
-    fn modify_all<C, I, E>(
+    fn modify_all<C, I>(
+        db: &C,
+        keys: I,
+        change: impl FnMut(&mut Self::Model) + Send,
+    ) -> impl Future<Output = Result<Vec<Self::Model>, Error>> + Send
+    where
+        C: ModifyIn,
+        I: IntoIterator<Item: Into<Key<Self>>>,
+    {
+        Self::try_modify_all(db, keys, infallible(change))
+    }
+
+    /// [`modify_all`](Self::modify_all) with a closure that may refuse: then none of the rows is changed.
+    ///
+    /// # Errors
+    ///
+    /// The closure's own, at once; otherwise as [`modify_all`](Self::modify_all).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`modify`](Self::modify).
+    fn try_modify_all<C, I, E>(
         db: &C,
         keys: I,
         change: impl FnMut(&mut Self::Model) -> Result<(), E> + Send,
@@ -187,6 +231,9 @@ pub trait Modify: Versioned {
     {
         let keys = values::<Self, I>(keys);
         async move {
+            if keys.is_empty() {
+                return Ok(Vec::new());
+            }
             match db.place() {
                 Place::Connection(db) => many::on_connection::<Self, E>(&Policy::new(), db, &keys, change).await,
                 Place::Transaction(txn) => many::in_transaction::<Self, E>(txn, &keys, change).await,

@@ -76,14 +76,35 @@ impl Policy<'_> {
     /// As [`Modify::modify`](crate::Modify::modify).
     pub async fn modify_or_insert<E: Versioned>(
         self,
-        _: E,
+        entity: E,
         db: &DatabaseConnection,
         key: impl Into<Key<E>>,
-        mut new: impl FnMut() -> E::ActiveModel + Send,
+        new: impl FnMut() -> E::ActiveModel + Send,
         change: impl FnMut(&mut E::Model) + Send,
     ) -> Result<E::Model, Error> {
-        let target = Target::new::<E>(key);
-        rounds::on_connection::<E, Error>(&self, db, &target, Base::Key, Some(&mut new), infallible(change)).await
+        self.try_modify_or_insert(entity, db, key, new, infallible(change))
+            .await
+    }
+
+    /// [`Modify::try_modify_or_insert`](crate::Modify::try_modify_or_insert) by this policy.
+    ///
+    /// # Errors
+    ///
+    /// As [`Modify::try_modify_or_insert`](crate::Modify::try_modify_or_insert).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Modify::modify`](crate::Modify::modify).
+    pub async fn try_modify_or_insert<En: Versioned, E: From<Error> + Send>(
+        self,
+        _: En,
+        db: &DatabaseConnection,
+        key: impl Into<Key<En>>,
+        mut new: impl FnMut() -> En::ActiveModel + Send,
+        change: impl FnMut(&mut En::Model) -> Result<(), E> + Send,
+    ) -> Result<En::Model, E> {
+        let target = Target::new::<En>(key);
+        rounds::on_connection::<En, E>(&self, db, &target, Base::Key, Some(&mut new), change).await
     }
 
     /// [`Modify::modify_all`](crate::Modify::modify_all) by this policy.
@@ -95,7 +116,26 @@ impl Policy<'_> {
     /// # Cancel safety
     ///
     /// As [`Modify::modify`](crate::Modify::modify).
-    pub async fn modify_all<En: Versioned, E: From<Error> + Send>(
+    pub async fn modify_all<E: Versioned>(
+        self,
+        entity: E,
+        db: &DatabaseConnection,
+        keys: impl IntoIterator<Item: Into<Key<E>>>,
+        change: impl FnMut(&mut E::Model) + Send,
+    ) -> Result<Vec<E::Model>, Error> {
+        self.try_modify_all(entity, db, keys, infallible(change)).await
+    }
+
+    /// [`Modify::try_modify_all`](crate::Modify::try_modify_all) by this policy.
+    ///
+    /// # Errors
+    ///
+    /// As [`Modify::try_modify_all`](crate::Modify::try_modify_all).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Modify::modify`](crate::Modify::modify).
+    pub async fn try_modify_all<En: Versioned, E: From<Error> + Send>(
         self,
         _: En,
         db: &DatabaseConnection,
@@ -103,7 +143,31 @@ impl Policy<'_> {
         change: impl FnMut(&mut En::Model) -> Result<(), E> + Send,
     ) -> Result<Vec<En::Model>, E> {
         let keys = values::<En, _>(keys);
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
         many::on_connection::<En, E>(&self, db, &keys, change).await
+    }
+
+    /// [`ModifyModel::modify`](crate::ModifyModel::modify) by this policy.
+    ///
+    /// # Errors
+    ///
+    /// As [`Modify::modify`](crate::Modify::modify).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Modify::modify`](crate::Modify::modify).
+    pub async fn modify_model<M>(
+        self,
+        model: M,
+        db: &DatabaseConnection,
+        change: impl FnMut(&mut M) + Send,
+    ) -> Result<M, Error>
+    where
+        M: ModelTrait<Entity: Versioned<Model = M>>,
+    {
+        self.try_modify_model(model, db, infallible(change)).await
     }
 
     /// [`ModifyModel::try_modify`](crate::ModifyModel::try_modify) by this policy.
@@ -115,7 +179,7 @@ impl Policy<'_> {
     /// # Cancel safety
     ///
     /// As [`Modify::modify`](crate::Modify::modify).
-    pub async fn modify_model<M, E>(
+    pub async fn try_modify_model<M, E>(
         self,
         model: M,
         db: &DatabaseConnection,

@@ -2,15 +2,17 @@
 
 use sea_orm::sea_query::{IntoValueTuple, ValueTuple};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue, ConnectionTrait, EntityTrait, Iterable, PrimaryKeyToColumn, PrimaryKeyTrait, Select,
+    ActiveModelBehavior, ActiveModelTrait, ActiveValue, ConnectionTrait, DbErr, EntityTrait, Iterable,
+    PrimaryKeyToColumn, PrimaryKeyTrait, Select,
 };
 
 use crate::active;
-use crate::backend::{Fault, Redo, capabilities};
+use crate::backend::{Fault, capabilities};
 use crate::change::changes;
 use crate::entity::{Versioned, table};
-use crate::error::{Error, MissingRows, Unsupported, fault};
+use crate::error::{Conflict, Error, Found, MissingRows, Unsupported, fault};
 use crate::lock::{Locked, for_write};
+use crate::lock_mode::LockWait;
 use crate::policy::Undone;
 use crate::transaction::OpenTransaction;
 use crate::value::RowKey;
@@ -27,9 +29,11 @@ pub(super) enum Failure<E> {
     Write(Error),
     /// It could not be inserted.
     Insert(Error),
+    /// It was written, and SeaORM's hook after that has failed.
+    After(Error),
 }
 
-/// What comes out of a transaction: nothing was written by then.
+/// What comes of a transaction itself: its beginning and its commit.
 impl<E> From<Error> for Failure<E> {
     fn from(err: Error) -> Self {
         Self::Write(err)
@@ -40,17 +44,15 @@ impl<E: From<Error>> Failure<E> {
     pub(super) fn fault(&self) -> Fault {
         match self {
             Self::Refused(_) => Fault::Other,
-            Self::Read(err) | Self::Write(err) | Self::Insert(err) => fault(err),
+            Self::Read(err) | Self::Write(err) | Self::Insert(err) | Self::After(err) => fault(err),
         }
     }
 
     /// What is known of a round outside of a transaction.
     pub(super) fn undone(&self) -> Undone {
         match self {
-            Self::Write(err) | Self::Insert(err) => match fault(err).redo() {
-                Redo::Unknown => Undone::Unknown,
-                Redo::Statement | Redo::Transaction | Redo::Never => Undone::Known,
-            },
+            Self::Write(_) | Self::Insert(_) => Undone::by(self.fault()),
+            Self::After(_) => Undone::Unknown,
             Self::Refused(_) | Self::Read(_) => Undone::Known,
         }
     }
@@ -60,9 +62,24 @@ impl<E: From<Error>> Failure<E> {
     }
 
     /// The row that won, if the round was lost to one.
-    pub(super) fn winner<M: Clone + 'static>(&self) -> Option<M> {
+    pub(super) fn winner<M: Clone + 'static>(&self, table: &str, target: &Target) -> Option<M> {
+        self.conflict(table, target)?.current::<M>().cloned()
+    }
+
+    /// Whether the round was lost to somebody who has deleted the row.
+    pub(super) fn is_of_a_deleted_row(&self, table: &str, target: &Target) -> bool {
+        let conflict = self.conflict(table, target);
+        conflict.is_some_and(|conflict| *conflict.found() == Found::Deleted)
+    }
+
+    /// The conflict over this row. A hook can have met one over another.
+    fn conflict(&self, table: &str, target: &Target) -> Option<&Conflict> {
         match self {
-            Self::Write(Error::Conflict(conflict)) => conflict.current::<M>().cloned(),
+            Self::Write(Error::Conflict(conflict))
+                if conflict.table() == table && *conflict.key() == target.row_key() =>
+            {
+                Some(conflict)
+            }
             _ => None,
         }
     }
@@ -70,7 +87,7 @@ impl<E: From<Error>> Failure<E> {
     pub(super) fn into_error(self) -> E {
         match self {
             Self::Refused(err) => err,
-            Self::Read(err) | Self::Write(err) | Self::Insert(err) => err.into(),
+            Self::Read(err) | Self::Write(err) | Self::Insert(err) | Self::After(err) => err.into(),
         }
     }
 }
@@ -106,8 +123,12 @@ impl Target {
         self.select::<E>().one(db).await.map_err(Error::from)
     }
 
-    pub(super) async fn lock<E: Versioned>(&self, txn: &impl OpenTransaction) -> Result<Option<E::Model>, Error> {
-        let select = for_write(self.select::<E>(), txn.get_database_backend());
+    pub(super) async fn lock<E: Versioned>(
+        &self,
+        txn: &impl OpenTransaction,
+        wait: LockWait,
+    ) -> Result<Option<E::Model>, Error> {
+        let select = for_write(self.select::<E>(), txn.get_database_backend(), wait);
         Ok(select.one(txn).await?.map(Locked::into_model))
     }
 
@@ -116,26 +137,29 @@ impl Target {
     }
 
     /// Inserts a new row with this key.
-    pub(super) async fn insert<E: Versioned>(
+    pub(super) async fn insert<En: Versioned, E>(
         &self,
-        mut model: E::ActiveModel,
+        mut model: En::ActiveModel,
         db: &impl ConnectionTrait,
-    ) -> Result<E::Model, Error> {
-        for (column, key) in E::PrimaryKey::iter()
+    ) -> Result<En::Model, Failure<E>> {
+        for (column, key) in En::PrimaryKey::iter()
             .map(PrimaryKeyToColumn::into_column)
             .zip(self.key.clone())
         {
             match model.get(column) {
                 ActiveValue::Set(value) | ActiveValue::Unchanged(value) if value != key => {
                     let name = capabilities(db.get_database_backend()).name;
-                    return Err(
-                        Unsupported::new(name, "a new row with another key than the one that was asked for").into(),
-                    );
+                    let what = "a new row with another key than the one that was asked for";
+                    return Err(Failure::Write(Unsupported::new(name, what).into()));
                 }
-                _ => model.try_set(column, key)?,
+                _ => model.try_set(column, key).map_err(before_write)?,
             }
         }
-        active::insert::<E, _>(model, db).await
+        let model = model.before_save(db, true).await.map_err(before_write)?;
+        let inserted = active::insert_one::<En>(model).exec_with_returning(db).await;
+        let inserted = inserted.map_err(Failure::Insert)?;
+        let saved = En::ActiveModel::after_save(inserted, db, true).await;
+        saved.map_err(|err| Failure::After(err.into()))
     }
 }
 
@@ -156,5 +180,13 @@ where
     if is_current && !model.is_changed() {
         return Ok(before.clone());
     }
-    active::update::<En, _>(model, db).await.map_err(Failure::Write)
+    let model = model.before_save(db, false).await.map_err(before_write)?;
+    let updated = active::update_one::<En>(model).exec(db).await.map_err(Failure::Write)?;
+    let saved = En::ActiveModel::after_save(updated, db, false).await;
+    saved.map_err(|err| Failure::After(err.into()))
+}
+
+/// Nothing has been written by then.
+fn before_write<E>(err: DbErr) -> Failure<E> {
+    Failure::Write(err.into())
 }

@@ -1,6 +1,8 @@
 //! Rounds, until one is won.
 
-use sea_orm::{DatabaseConnection, TransactionSession, TransactionTrait};
+use std::time::Instant;
+
+use sea_orm::{DatabaseConnection, IsolationLevel, TransactionSession, TransactionTrait};
 use tracing::Instrument;
 
 use super::heat::Heat;
@@ -8,7 +10,8 @@ use super::round::{Failure, Target, change};
 use crate::backend::Fault;
 use crate::entity::{Versioned, table};
 use crate::error::Error;
-use crate::policy::{Policy, Run};
+use crate::lock_mode::LockWait;
+use crate::policy::{Policy, Run, Undone};
 use crate::runner::attempt;
 use crate::transaction::OpenTransaction;
 use crate::txn::Txn;
@@ -38,49 +41,62 @@ where
     En: Versioned,
     E: From<Error> + Send,
 {
+    let mut policy = *policy;
     let heat = Heat::of(table::<En>(), &target.key);
-    let mut run = Run::start(policy);
+    let mut run = Run::start(&policy);
     let mut base = match base {
         Base::Key => None,
         Base::InHand(model) => Some(model),
     };
+    let patience = policy.lost_rounds();
     let mut lost = 0;
     let mut was_taken = false;
     let span = tracing::debug_span!("optlock.modify", table = table::<En>(), key = %target.row_key());
     let rounds = async {
         loop {
             let span = run.begin_in_span();
-            let locks = lost >= policy.lost_rounds() || heat.is_hot(run.now());
+            let locks = patience.is_some_and(|rounds| lost >= rounds || heat.is_hot(Instant::now()));
             let round = async {
                 if locks {
-                    return locked::<En, E>(policy, db, target, &mut closure).await;
+                    return locked::<En, E>(&policy, db, target, &mut closure).await;
                 }
                 let (before, is_current) = match base.take() {
                     // The row that has won is as good as one that was read now.
                     Some(model) => (Some(model), lost > 0),
-                    None => (target.read::<En>(db).await.map_err(Failure::Read)?, true),
+                    None => (
+                        target.read::<En>(db).await.map_err(|err| known(Failure::Read(err)))?,
+                        true,
+                    ),
                 };
                 match before {
-                    Some(before) => change::<En, E>(db, &before, is_current, &mut closure).await.map(Some),
+                    Some(before) => {
+                        was_taken = false;
+                        let changed = change::<En, E>(db, &before, is_current, &mut closure).await;
+                        changed.map(Some).map_err(known)
+                    }
                     None => Ok(None),
                 }
             };
             let outcome = match (round.instrument(span.clone()).await, &mut new) {
                 (Ok(Some(model)), _) => Ok(model),
-                (Ok(None), None) => Err(Failure::Read(target.missing::<En>())),
+                (Ok(None), None) => Err(known(Failure::Read(target.missing::<En>()))),
                 (Ok(None), Some(new)) => {
-                    let inserted = target.insert::<En>(new(), db).instrument(span).await;
-                    inserted.map_err(Failure::Insert)
+                    let inserted = target.insert::<En, E>(new(), db).instrument(span).await;
+                    inserted.map_err(known)
                 }
                 (Err(failure), _) => Err(failure),
             };
-            let failure = match outcome {
+            let (failure, undone) = match outcome {
                 Ok(model) => {
                     run.succeeded();
                     return Ok(model);
                 }
                 Err(failure) => failure,
             };
+            if new.is_none() && failure.is_of_a_deleted_row(table::<En>(), target) {
+                // There is nothing to read again.
+                return Err(failure.into_error());
+            }
             let mut fault = failure.fault();
             // Somebody else has inserted the row. If it is not there after all, it is another constraint.
             if fault == Fault::Unique && failure.is_of_insert() && !std::mem::replace(&mut was_taken, true) {
@@ -88,15 +104,25 @@ where
             }
             if fault.is_conflict() {
                 lost += 1;
-                heat.lost(run.now(), lost >= policy.lost_rounds());
+                heat.lost(Instant::now(), patience.is_some_and(|rounds| lost >= rounds));
             }
-            base = failure.winner();
-            if run.failed(fault, failure.undone()).await.is_err() {
+            if locks && fault == Fault::Serialization && policy.options().0.is_none() {
+                // The session's level is one at which whoever has waited for a lock finds what was committed meanwhile a reason to fail.
+                policy = policy.isolation(IsolationLevel::ReadCommitted);
+            }
+            base = failure.winner(table::<En>(), target);
+            if run.failed(fault, undone).await.is_err() {
                 return Err(failure.into_error());
             }
         }
     };
     rounds.instrument(span).await
+}
+
+/// A failure outside of a transaction, and what is known of it.
+fn known<E: From<Error>>(failure: Failure<E>) -> (Failure<E>, Undone) {
+    let undone = failure.undone();
+    (failure, undone)
 }
 
 /// A round in a transaction of its own that locks the row first. `None` if it is not there.
@@ -105,24 +131,21 @@ async fn locked<En, E>(
     db: &DatabaseConnection,
     target: &Target,
     closure: &mut (impl FnMut(&mut En::Model) -> Result<(), E> + Send),
-) -> Result<Option<En::Model>, Failure<E>>
+) -> Result<Option<En::Model>, (Failure<E>, Undone)>
 where
     En: Versioned,
     E: From<Error> + Send,
 {
+    tracing::debug!("locks the row first");
+    let wait = policy.lock_waits();
     let work = |txn: Txn| async move {
-        match target.lock::<En>(&txn).await.map_err(Failure::Read)? {
+        match target.lock::<En>(&txn, wait).await.map_err(Failure::Read)? {
             Some(before) => change::<En, E>(&txn, &before, true, closure).await.map(Some),
             None => Ok(None),
         }
     };
-    attempt(policy, db, &Failure::fault, work)
-        .await
-        .map_err(|failed| match failed.error {
-            // Before its commit, a transaction that loses its connection is undone.
-            Failure::Write(err) if failed.fault != Fault::OutcomeUnknown => Failure::Read(err),
-            failure => failure,
-        })
+    let outcome = attempt(policy, db, &Failure::fault, work).await;
+    outcome.map_err(|failed| (failed.error, failed.undone))
 }
 
 /// Changes a row within a transaction of the caller's: locks it, applies the closure, and writes. Once: after an error only the whole
@@ -141,18 +164,21 @@ where
 {
     let outcome = match base {
         Base::InHand(before) => change::<En, E>(txn, &before, false, &mut closure).await,
-        Base::Key => match (target.lock::<En>(txn).await.map_err(Failure::Read), new) {
+        Base::Key => match (
+            target.lock::<En>(txn, LockWait::AsSet).await.map_err(Failure::Read),
+            new,
+        ) {
             (Ok(Some(before)), _) => change::<En, E>(txn, &before, true, &mut closure).await,
             (Ok(None), None) => Err(Failure::Read(target.missing::<En>())),
-            (Ok(None), Some(new)) => match insert_in_savepoint::<En, T>(txn, target, new()).await {
-                Ok(Some(model)) => Ok(model),
-                // Somebody else's, committed since.
-                Ok(None) => match target.lock::<En>(txn).await {
+            (Ok(None), Some(new)) => match insert_in_savepoint::<En, E, T>(txn, target, new()).await {
+                Ok(Ok(model)) => Ok(model),
+                // Somebody else's, committed since. If it is not there after all, it is another constraint.
+                Ok(Err(taken)) => match target.lock::<En>(txn, LockWait::AsSet).await {
                     Ok(Some(before)) => change::<En, E>(txn, &before, true, &mut closure).await,
-                    Ok(None) => Err(Failure::Read(target.missing::<En>())),
+                    Ok(None) => Err(taken),
                     Err(err) => Err(Failure::Read(err)),
                 },
-                Err(err) => Err(Failure::Write(err)),
+                Err(failure) => Err(failure),
             },
             (Err(failure), _) => Err(failure),
         },
@@ -160,29 +186,32 @@ where
     outcome.map_err(Failure::into_error)
 }
 
-/// Inserts a row, unless somebody else has: `None`. In a savepoint, since the refusal would end the transaction on PostgreSQL.
-async fn insert_in_savepoint<En, T>(
+/// Inserts a row, unless a unique constraint refuses it, which is the inner error. In a savepoint, since the refusal would end the transaction on
+/// PostgreSQL.
+async fn insert_in_savepoint<En, E, T>(
     txn: &T,
     target: &Target,
     model: En::ActiveModel,
-) -> Result<Option<En::Model>, Error>
+) -> Result<Result<En::Model, Failure<E>>, Failure<E>>
 where
     En: Versioned,
+    E: From<Error>,
     T: OpenTransaction + TransactionTrait,
 {
-    let savepoint = txn.begin().await?;
-    match target.insert::<En>(model, &savepoint).await {
+    let database = |err| Failure::Write(Error::from(err));
+    let savepoint = txn.begin().await.map_err(database)?;
+    match target.insert::<En, E>(model, &savepoint).await {
         Ok(model) => {
-            savepoint.commit().await?;
-            Ok(Some(model))
+            savepoint.commit().await.map_err(database)?;
+            Ok(Ok(model))
         }
-        Err(err) => {
+        Err(failure) => {
             // After an error that has ended the transaction this fails, too: the first one is the one that counts.
             let undone = savepoint.rollback().await;
-            if crate::error::fault(&err) == Fault::Unique && undone.is_ok() {
-                return Ok(None);
+            if failure.is_of_insert() && failure.fault() == Fault::Unique && undone.is_ok() {
+                return Ok(Err(failure));
             }
-            Err(err)
+            Err(failure)
         }
     }
 }

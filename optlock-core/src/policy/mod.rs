@@ -4,6 +4,9 @@ mod pace;
 mod report;
 mod run;
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -13,12 +16,16 @@ pub use report::{Report, Retry, Stop};
 
 pub(crate) use run::{Run, Undone};
 
-use pace::{DEFAULTS, Faults, Group, Pace};
+use pace::{DEFAULTS, Faults, Group, Limit, Pace};
 
 use crate::backend::Fault;
 use crate::backoff::{Backoff, InvalidPolicy};
 use crate::budget::Budget;
 use crate::clock::{Clock, TokioClock};
+use crate::lock_mode::LockWait;
+
+/// How many attempts there are if the caller does not say.
+const DEFAULT_ATTEMPTS: u32 = 10;
 
 /// When to try again after a failure, how soon, and when to stop. Small, `Copy`, and made in a `const`:
 ///
@@ -38,7 +45,8 @@ use crate::clock::{Clock, TokioClock};
 /// # Defaults
 ///
 /// At most 10 attempts within 2 seconds, and what follows. A delay is anything from zero to a limit that doubles from `base` to
-/// `cap`. The attempts in the table are those that may end in such a fault.
+/// `cap`. The last column is how many attempts may fail in this way; – means that only the policy's own number counts, as it does for all once
+/// [`attempts`](Self::attempts) is said.
 ///
 /// | after | retried | base, cap | attempts |
 /// | --- | --- | --- | --- |
@@ -51,7 +59,8 @@ use crate::clock::{Clock, TokioClock};
 /// | [`Unavailable`](Fault::Unavailable) | yes | 250 ms, 5 s | – |
 /// | [`LockNotAvailable`](Fault::LockNotAvailable), [`LockTimeout`](Fault::LockTimeout) | with [`retry_on`](Self::retry_on): their time has been waited already | 10 ms, 500 ms | 3 |
 /// | [`ReadOnly`](Fault::ReadOnly) | with [`retry_on`](Self::retry_on), where a failover makes it pass | 250 ms, 5 s | – |
-/// | [`PoolTimeout`](Fault::PoolTimeout) and what else the caller names | with [`retry_on`](Self::retry_on): a pool without connections is overload | 5 ms, 200 ms | 5 |
+/// | [`PoolTimeout`](Fault::PoolTimeout) | with [`retry_on`](Self::retry_on): a pool without connections is overload, or a server that cannot be reached | 250 ms, 5 s | – |
+/// | what else the caller names | with [`retry_on`](Self::retry_on) | 5 ms, 200 ms | 5 |
 /// | [`Other`](Fault::Other), [`Unclassified`](Fault::Unclassified), [`Aborted`](Fault::Aborted) | never | – | – |
 ///
 /// A policy is `Policy<'a>` because it borrows what it shares with others: a [`Budget`], a [`Report`], a hook, a [`Clock`]. In a
@@ -59,7 +68,8 @@ use crate::clock::{Clock, TokioClock};
 #[derive(Clone, Copy)]
 #[must_use = "a policy does nothing until it runs something"]
 pub struct Policy<'a> {
-    attempts: u32,
+    /// `None` for the default.
+    attempts: Option<u32>,
     deadline: Option<Duration>,
     paces: [Pace<'a>; Group::COUNT],
     retried: Faults,
@@ -71,14 +81,15 @@ pub struct Policy<'a> {
     seed: Option<u64>,
     isolation_level: Option<IsolationLevel>,
     access_mode: Option<AccessMode>,
-    lost_rounds: u32,
+    lost_rounds: Option<u32>,
+    lock_wait: Option<Duration>,
 }
 
 impl<'a> Policy<'a> {
     /// The default policy.
     pub const fn new() -> Self {
         Self {
-            attempts: 10,
+            attempts: None,
             deadline: Some(Duration::from_secs(2)),
             paces: DEFAULTS,
             retried: Faults::of(&[
@@ -98,11 +109,13 @@ impl<'a> Policy<'a> {
             seed: None,
             isolation_level: None,
             access_mode: None,
-            lost_rounds: 3,
+            lost_rounds: Some(3),
+            lock_wait: None,
         }
     }
 
-    /// How many attempts there are at most, the first one included. The table above has lower numbers for some faults; they stay.
+    /// How many attempts there are at most, the first one included, whatever they fail with: in place of all numbers in the table above. A number that is said
+    /// by [`backoff_on`](Self::backoff_on) stays.
     ///
     /// # Panics
     ///
@@ -110,7 +123,7 @@ impl<'a> Policy<'a> {
     /// configuration.
     pub const fn attempts(mut self, attempts: u32) -> Self {
         assert!(attempts > 0, "a policy needs at least one attempt");
-        self.attempts = attempts;
+        self.attempts = Some(attempts);
         self
     }
 
@@ -170,14 +183,19 @@ impl<'a> Policy<'a> {
         self
     }
 
-    /// The delays after one fault and those in the same row of the table, and how many attempts may end in one.
+    /// The delays after one fault, and how many attempts may fail with it. `Unavailable`, `ReadOnly` and `PoolTimeout` are one in this, and so are
+    /// `ConnectionLost` and `OutcomeUnknown`, `LockNotAvailable` and `LockTimeout`, and all that have no row of their own with `Busy`. It does
+    /// not say that the fault is retried: [`retry_on`](Self::retry_on) does.
     ///
     /// # Panics
     ///
     /// If `attempts` is zero. In a `const` that is a compile error.
     pub const fn backoff_on(mut self, fault: Fault, backoff: Backoff<'a>, attempts: u32) -> Self {
         assert!(attempts > 0, "a policy needs at least one attempt");
-        self.paces[Group::of(fault) as usize] = Pace { backoff, attempts };
+        self.paces[Group::of(fault) as usize] = Pace {
+            backoff,
+            attempts: Limit::Said(attempts),
+        };
         self
     }
 
@@ -251,31 +269,64 @@ impl<'a> Policy<'a> {
         self
     }
 
-    /// The isolation level of [`transaction`](Self::transaction). SQLite has only the strictest, which it uses for any.
+    /// The isolation level of the transactions that the policy begins: those of [`transaction`](Self::transaction), of [`modify_all`](Self::modify_all), and of a
+    /// [`modify`](Self::modify) that locks its row. SQLite has only the strictest, which it uses for any.
     pub const fn isolation(mut self, level: IsolationLevel) -> Self {
         self.isolation_level = Some(level);
         self
     }
 
-    /// Whether [`transaction`](Self::transaction) may write. [`Error::Unsupported`](crate::Error::Unsupported) for a transaction that may
+    /// Whether the transactions that the policy begins may write. [`Error::Unsupported`](crate::Error::Unsupported) for a transaction that may
     /// not on SQLite, which would let it.
     pub const fn access_mode(mut self, mode: AccessMode) -> Self {
         self.access_mode = Some(mode);
         self
     }
 
-    /// After how many conflicts [`modify`](Self::modify) locks the row ahead of the next round; 3 by default, 0 for always.
+    /// After how many conflicts [`modify`](Self::modify) locks the row ahead of the next round; 3 by default, 0 for always. A row that many callers of this
+    /// process have lost at within the last seconds is locked from the first round on.
     pub const fn lock_after(mut self, conflicts: u32) -> Self {
-        self.lost_rounds = conflicts;
+        self.lost_rounds = Some(conflicts);
         self
+    }
+
+    /// Never locks a row for [`modify`](Self::modify), however many conflicts it has.
+    pub const fn never_lock(mut self) -> Self {
+        self.lost_rounds = None;
+        self
+    }
+
+    /// How long [`modify`](Self::modify) and [`modify_all`](Self::modify_all) wait for a lock, in place of what the session is set to (for ever on PostgreSQL,
+    /// 50 seconds on MySQL and MariaDB); whole seconds, rounded up, on MySQL and MariaDB. Then it is
+    /// [`Fault::LockTimeout`]. On SQLite it is the `BEGIN` that waits, for the busy timeout of the connection, 5 seconds by default.
+    pub const fn lock_wait(mut self, limit: Duration) -> Self {
+        self.lock_wait = Some(limit);
+        self
+    }
+
+    /// How many attempts there may be when one has failed in a way of this group.
+    const fn limit(&self, group: Group) -> u32 {
+        let all = match self.attempts {
+            Some(attempts) => attempts,
+            None => DEFAULT_ATTEMPTS,
+        };
+        match (self.paces[group as usize].attempts, self.attempts) {
+            (Limit::Said(attempts), _) | (Limit::Default(attempts), None) if attempts < all => attempts,
+            _ => all,
+        }
     }
 
     pub(crate) const fn options(&self) -> (Option<IsolationLevel>, Option<AccessMode>) {
         (self.isolation_level, self.access_mode)
     }
 
-    pub(crate) const fn lost_rounds(&self) -> u32 {
+    /// `None` for any number of them.
+    pub(crate) const fn lost_rounds(&self) -> Option<u32> {
         self.lost_rounds
+    }
+
+    pub(crate) fn lock_waits(&self) -> LockWait {
+        self.lock_wait.map_or(LockWait::AsSet, LockWait::at_most)
     }
 }
 

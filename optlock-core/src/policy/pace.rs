@@ -16,9 +16,10 @@ pub(super) enum Group {
     Deadlock,
     /// The time for the lock has been waited already.
     Lock,
-    /// The server, the node or the pool has no room yet. Also what else the caller adds.
+    /// SQLite. Also what else the caller adds.
     Busy,
     Connection,
+    /// The server, the node or the pool has no room yet.
     Outage,
 }
 
@@ -27,12 +28,12 @@ impl Group {
 
     pub(super) const fn of(fault: Fault) -> Self {
         match fault {
-            Fault::Stale | Fault::Blocked => Self::Stale,
+            Fault::Stale => Self::Stale,
             Fault::Serialization => Self::Serialization,
-            Fault::Deadlock | Fault::OutOfLocks => Self::Deadlock,
+            Fault::Deadlock => Self::Deadlock,
             Fault::LockNotAvailable | Fault::LockTimeout => Self::Lock,
             Fault::ConnectionLost | Fault::OutcomeUnknown => Self::Connection,
-            Fault::Unavailable | Fault::ReadOnly => Self::Outage,
+            Fault::Unavailable | Fault::ReadOnly | Fault::PoolTimeout => Self::Outage,
             _ => Self::Busy,
         }
     }
@@ -49,7 +50,17 @@ impl Group {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pace<'a> {
     pub(super) backoff: Backoff<'a>,
-    pub(super) attempts: u32,
+    pub(super) attempts: Limit,
+}
+
+/// A number of attempts.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Limit {
+    /// Of the default policy: it goes with the number of attempts that this has.
+    Default(u32),
+    /// The caller's.
+    Said(u32),
+    None,
 }
 
 /// In the order of [`Group`]. Bases are near the time that the winner still needs; caps are where more waiting helped nobody in
@@ -57,31 +68,31 @@ pub(super) struct Pace<'a> {
 pub(super) const DEFAULTS: [Pace<'static>; Group::COUNT] = [
     Pace {
         backoff: jittered(2, 100).first_at_once(),
-        attempts: u32::MAX,
+        attempts: Limit::None,
     },
     Pace {
         backoff: jittered(5, 250),
-        attempts: 8,
+        attempts: Limit::Default(8),
     },
     Pace {
         backoff: jittered(10, 500),
-        attempts: 5,
+        attempts: Limit::Default(5),
     },
     Pace {
         backoff: jittered(10, 500),
-        attempts: 3,
+        attempts: Limit::Default(3),
     },
     Pace {
         backoff: jittered(5, 200),
-        attempts: 5,
+        attempts: Limit::Default(5),
     },
     Pace {
         backoff: jittered(50, 2_000),
-        attempts: 3,
+        attempts: Limit::Default(3),
     },
     Pace {
         backoff: jittered(250, 5_000),
-        attempts: u32::MAX,
+        attempts: Limit::None,
     },
 ];
 

@@ -4,11 +4,12 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 
-use super::Policy;
 use super::pace::Group;
 use super::report::{Retry, Stop, Summary};
-use crate::backend::Fault;
+use super::{DEFAULT_ATTEMPTS, Policy};
+use crate::backend::{Fault, Redo};
 use crate::backoff::Pacer;
+use crate::clock::Sleep;
 
 /// Whether an attempt that failed may be repeated, if the policy agrees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +20,16 @@ pub(crate) enum Undone {
     Unknown,
 }
 
+impl Undone {
+    /// What a fault alone says.
+    pub(crate) fn by(fault: Fault) -> Self {
+        match fault.redo() {
+            Redo::Unknown => Self::Unknown,
+            Redo::Statement | Redo::Transaction | Redo::Never => Self::Known,
+        }
+    }
+}
+
 pub(crate) struct Run<'a> {
     policy: Policy<'a>,
     started: Instant,
@@ -26,6 +37,8 @@ pub(crate) struct Run<'a> {
     pacers: [Pacer<'a>; Group::COUNT],
     random: Rng,
     fault: Option<Fault>,
+    /// The time up to the end of the last attempt that has ended.
+    spent: Duration,
 }
 
 impl<'a> Run<'a> {
@@ -42,6 +55,7 @@ impl<'a> Run<'a> {
             pacers: policy.paces.map(|pace| Pacer::new(pace.backoff)),
             random: policy.seed.map_or_else(Rng::new, Rng::with_seed),
             fault: None,
+            spent: Duration::ZERO,
         };
         run.tell(None);
         run
@@ -65,10 +79,11 @@ impl<'a> Run<'a> {
         self.policy.clock.now()
     }
 
-    pub(crate) fn succeeded(&self) {
+    pub(crate) fn succeeded(&mut self) {
+        self.spent = self.elapsed();
         self.tell(None);
         if self.attempts > 1 {
-            tracing::debug!(attempts = self.attempts, elapsed = ?self.elapsed(), "succeeded in the end");
+            tracing::debug!(attempts = self.attempts, elapsed = ?self.spent, "succeeded in the end");
         }
     }
 
@@ -77,12 +92,8 @@ impl<'a> Run<'a> {
     /// Dropping the future leaves nothing behind.
     pub(crate) async fn failed(&mut self, fault: Fault, undone: Undone) -> Result<(), Stop> {
         self.fault = Some(fault);
-        let wait = match self.decide(fault, undone) {
-            Ok(delay) if delay.is_zero() => Ok(None),
-            Ok(delay) => self.policy.clock.sleep(delay).map(Some).ok_or(Stop::NoTimer),
-            Err(stop) => Err(stop),
-        };
-        match wait {
+        self.spent = self.elapsed();
+        match self.decide(fault, undone) {
             Ok(sleep) => {
                 if let Some(sleep) = sleep {
                     sleep.await;
@@ -95,9 +106,9 @@ impl<'a> Run<'a> {
                 if stop != Stop::Fault || self.attempts > 1 {
                     tracing::debug!(
                         attempts = self.attempts,
-                        ?fault,
+                        %fault,
                         ?stop,
-                        elapsed = ?self.elapsed(),
+                        elapsed = ?self.spent,
                         "gave up"
                     );
                 }
@@ -106,16 +117,18 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The delay before the next attempt. Does not wait.
-    fn decide(&mut self, fault: Fault, undone: Undone) -> Result<Duration, Stop> {
+    /// The wait for the next attempt, if there is one and it is not at once. Does not wait.
+    fn decide(&mut self, fault: Fault, undone: Undone) -> Result<Option<Sleep>, Stop> {
         let policy = self.policy;
         if !policy.retried.has(fault) || (undone == Undone::Unknown && !policy.is_idempotent) {
             return Err(Stop::Fault);
         }
         let group = Group::of(fault);
         let pacer = &mut self.pacers[group as usize];
-        if self.attempts >= policy.attempts
-            || pacer.failures().saturating_add(1) >= policy.paces[group as usize].attempts
+        // Those for all faults, and those that may fail in this way.
+        let attempts = policy.limit(group);
+        if self.attempts >= policy.attempts.unwrap_or(DEFAULT_ATTEMPTS)
+            || pacer.failures().saturating_add(1) >= attempts
         {
             return Err(Stop::Attempts);
         }
@@ -128,6 +141,11 @@ impl<'a> Run<'a> {
         {
             return Err(Stop::Deadline);
         }
+        let sleep = if delay.is_zero() {
+            None
+        } else {
+            Some(policy.clock.sleep(delay).ok_or(Stop::NoTimer)?)
+        };
         // Last, so that nothing is taken out for an attempt that is not made.
         if policy
             .budget
@@ -141,12 +159,12 @@ impl<'a> Run<'a> {
             fault,
             elapsed,
         };
-        tracing::debug!(attempt = retry.attempt, ?fault, ?delay, ?elapsed, "retries");
+        tracing::debug!(attempt = retry.attempt, %fault, ?delay, ?elapsed, "retries");
         self.tell(None);
         if let Some(hook) = policy.on_retry {
             hook(&retry);
         }
-        Ok(delay)
+        Ok(sleep)
     }
 
     fn elapsed(&self) -> Duration {
@@ -157,7 +175,7 @@ impl<'a> Run<'a> {
         if let Some(report) = self.policy.report {
             report.set(Summary {
                 attempts: self.attempts,
-                elapsed: self.elapsed(),
+                elapsed: self.spent,
                 fault: self.fault,
                 stop,
             });

@@ -1,6 +1,7 @@
 //! One attempt at a transaction.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use sea_orm::{DatabaseConnection, DbErr};
 
@@ -20,14 +21,17 @@ pub(super) struct Commit<T> {
 pub(crate) struct Failed<T, E> {
     pub(crate) error: E,
     pub(crate) fault: Fault,
+    pub(crate) undone: Undone,
     pub(super) lost: Option<Commit<T>>,
 }
 
 impl<T, E: From<Error>> Failed<T, E> {
+    /// Of an attempt that is rolled back, or was not begun.
     fn new(error: impl Into<Error>, fault: Fault) -> Self {
         Self {
             error: E::from(error.into()),
             fault,
+            undone: Undone::Known,
             lost: None,
         }
     }
@@ -35,14 +39,6 @@ impl<T, E: From<Error>> Failed<T, E> {
     fn database(err: DbErr) -> Self {
         let fault = fault(&err);
         Self::new(err, fault)
-    }
-
-    /// What is known of what the attempt did: before its commit it is rolled back, whatever became of the connection.
-    pub(crate) fn undone(&self) -> Undone {
-        match self.fault {
-            Fault::OutcomeUnknown => Undone::Unknown,
-            _ => Undone::Known,
-        }
     }
 }
 
@@ -70,12 +66,18 @@ where
         (Ok(_), Err(escaped)) => Err(Failed::new(escaped, Fault::Other)),
         (Err(error), ended) => {
             let fault = classify(&error);
+            let mut undone = Undone::by(fault);
             if let Ok(ended) = ended {
+                // A connection of this transaction has taken it along. Any other one is not ours to judge.
+                if fault == Fault::ConnectionLost && ended.has_lost_its_connection() {
+                    undone = Undone::Known;
+                }
                 ended.rollback().await;
             }
             Err(Failed {
                 error,
                 fault,
+                undone,
                 lost: None,
             })
         }
@@ -98,6 +100,7 @@ async fn commit<T, E: From<Error>>(ended: Ended, output: T) -> Result<T, Failed<
             tracing::warn!(error = %err, "the answer to a commit was lost");
             let unknown = OutcomeUnknown::new(err);
             Err(Failed {
+                undone: Undone::Unknown,
                 lost: Some(Commit {
                     output,
                     calls: after_commit,
@@ -110,8 +113,15 @@ async fn commit<T, E: From<Error>>(ended: Ended, output: T) -> Result<T, Failed<
     }
 }
 
+/// Makes the calls that were asked for. One that panics does not keep the others from being made.
 pub(super) fn call(after_commit: Vec<AfterCommit>) {
+    let mut panic = None;
     for call in after_commit {
-        call();
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(call)) {
+            panic.get_or_insert(payload);
+        }
+    }
+    if let Some(payload) = panic {
+        resume_unwind(payload);
     }
 }

@@ -148,7 +148,7 @@ impl Policy<'_> {
                     }
                     Err(failed) => failed,
                 };
-                if run.failed(failed.fault, failed.undone()).await.is_err() {
+                if run.failed(failed.fault, failed.undone).await.is_err() {
                     return Err(failed.error);
                 }
             }

@@ -70,8 +70,11 @@ impl Policy<'_> {
             // The last commit whose answer was lost. It may arrive late, so it is asked for after every further failure.
             let mut lost = None;
             loop {
-                let span = run.begin_in_span();
-                let mut failed = match attempt(&self, db, &E::classify, &mut work).instrument(span).await {
+                let mut asks = run.begin_in_span();
+                let mut failed = match attempt(&self, db, &E::classify, &mut work)
+                    .instrument(asks.clone())
+                    .await
+                {
                     Ok(output) => {
                         run.succeeded();
                         return Ok(output);
@@ -83,7 +86,7 @@ impl Policy<'_> {
                     lost = failed.lost.take();
                 }
                 while lost.is_some() {
-                    match verify(db.clone()).await {
+                    match verify(db.clone()).instrument(asks.clone()).await {
                         Ok(true) => {
                             if let Some(commit) = lost.take() {
                                 run.succeeded();
@@ -101,7 +104,7 @@ impl Policy<'_> {
                                 });
                             }
                             // To ask again is an attempt, too.
-                            run.begin_in_span();
+                            asks = run.begin_in_span();
                         }
                     }
                 }
@@ -109,7 +112,7 @@ impl Policy<'_> {
                 let (fault, undone) = if is_lost {
                     (Fault::ConnectionLost, Undone::Known)
                 } else {
-                    (failed.fault, failed.undone())
+                    (failed.fault, failed.undone)
                 };
                 if run.failed(fault, undone).await.is_err() {
                     return Err(failed.error);

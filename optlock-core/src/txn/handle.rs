@@ -12,6 +12,8 @@ use sea_orm::{
 };
 
 use super::line::Shared;
+use crate::backend::capabilities;
+use crate::error::{Error, Unsupported};
 use crate::transaction::OpenTransaction;
 
 /// The transaction of [`transaction`](crate::transaction()), for as long as its closure runs.
@@ -58,7 +60,8 @@ impl Txn {
     }
 
     /// Calls this once the transaction is committed: after the attempt that counts, in the order of the calls, and never for one that
-    /// is rolled back or whose outcome is unknown.
+    /// is rolled back or whose outcome is unknown. A savepoint that is rolled back takes no call along. If one panics, the others are made, and then the
+    /// panic goes on to the caller of the transaction, which is stored.
     ///
     /// The call is lost if the process ends between the commit and it. What must not be lost belongs into a table, in the transaction.
     ///
@@ -97,11 +100,11 @@ impl OpenTransaction for Txn {}
 
 /// A savepoint of a [`Txn`], or of another savepoint: `txn.begin()`.
 ///
-/// Rolled back when it is dropped. After an error that has ended the whole transaction on the server, it can only be let go: the error comes back
-/// from whatever is tried next, and from the transaction itself.
+/// Rolled back when it is dropped, ahead of whatever comes next. After an error that has ended the whole transaction on the server, it can only be
+/// let go: the error comes back from whatever is tried next, and from the transaction itself. When it ends, so do the savepoints within it.
 pub struct Savepoint {
-    /// Taken when it ends.
-    txn: Option<Arc<DatabaseTransaction>>,
+    number: u64,
+    has_ended: bool,
     slot: Arc<Slot>,
     _pinned: PhantomPinned,
 }
@@ -121,23 +124,16 @@ pub trait TransactionOutput {}
 impl<T: Unpin> TransactionOutput for T {}
 
 impl Savepoint {
-    async fn begin(
-        slot: &Arc<Slot>,
-        parent: Option<&Arc<DatabaseTransaction>>,
-        options: TransactionOptions,
-    ) -> Result<Self, DbErr> {
-        let txn = slot
-            .shared
-            .send(parent, |line| async move {
-                let begun = match line.txn() {
-                    Ok(txn) => txn.begin_with_options(options).await,
-                    Err(err) => Err(err),
-                };
-                (line, begun)
-            })
-            .await?;
+    async fn begin_in(slot: &Arc<Slot>, parent: Option<u64>, options: TransactionOptions) -> Result<Self, DbErr> {
+        if options.isolation_level.is_some() || options.access_mode.is_some() {
+            // Servers differ: refused by some, ignored by others.
+            let backend = capabilities(slot.shared.backend()).name;
+            let what = "an isolation level or an access mode of a savepoint";
+            return Err(Error::from(Unsupported::new(backend, what)).into());
+        }
         Ok(Self {
-            txn: Some(Arc::new(txn)),
+            number: slot.shared.begin_savepoint(parent).await?,
+            has_ended: false,
             slot: Arc::clone(slot),
             _pinned: PhantomPinned,
         })
@@ -147,13 +143,16 @@ impl Savepoint {
     ///
     /// # Errors
     ///
-    /// [`Error::TransactionFailed`](crate::Error::TransactionFailed) in the `DbErr` if the transaction has failed; the server's.
+    /// [`Error::TransactionFailed`] in the `DbErr` if the transaction has failed, [`Error::Escaped`] if a savepoint within this one is still there; the
+    /// server's.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future keeps it or rolls it back. After it, roll back the transaction: what became of it is not known.
-    pub async fn commit(self) -> Result<(), DbErr> {
-        self.end(true).await
+    pub async fn commit(mut self) -> Result<(), DbErr> {
+        self.slot.shared.commit_savepoint(self.number).await?;
+        self.has_ended = true;
+        Ok(())
     }
 
     /// Undoes what was done since the savepoint. `Ok` also if the server has undone all of the transaction.
@@ -165,20 +164,17 @@ impl Savepoint {
     /// # Cancel safety
     ///
     /// As [`commit`](Self::commit).
-    pub async fn rollback(self) -> Result<(), DbErr> {
-        self.end(false).await
-    }
-
-    async fn end(mut self, commits: bool) -> Result<(), DbErr> {
-        let txn = self.txn.take();
-        self.slot.shared.end_savepoint(txn, commits).await
+    pub async fn rollback(mut self) -> Result<(), DbErr> {
+        self.slot.shared.roll_back_savepoint(self.number).await?;
+        self.has_ended = true;
+        Ok(())
     }
 }
 
 impl Drop for Savepoint {
     fn drop(&mut self) {
-        if let Some(txn) = self.txn.take() {
-            self.slot.shared.abandon_savepoint(txn);
+        if !self.has_ended {
+            self.slot.shared.drop_savepoint(self.number);
         }
     }
 }
@@ -186,6 +182,21 @@ impl Drop for Savepoint {
 /// What both handles do, by the savepoint that they send through.
 macro_rules! impl_connection {
     ($handle:ty, $savepoint:expr) => {
+        impl $handle {
+            /// Begins a savepoint.
+            ///
+            /// # Errors
+            ///
+            /// The server's; what the handle has failed with before.
+            ///
+            /// # Cancel safety
+            ///
+            /// Dropping the future leaves no savepoint that anybody has.
+            pub async fn begin(&self) -> Result<Savepoint, DbErr> {
+                self.begin_with_options(TransactionOptions::default()).await
+            }
+        }
+
         #[async_trait::async_trait]
         impl ConnectionTrait for $handle {
             fn get_database_backend(&self) -> DbBackend {
@@ -215,7 +226,7 @@ macro_rules! impl_connection {
             type Transaction = Savepoint;
 
             async fn begin(&self) -> Result<Savepoint, DbErr> {
-                self.begin_with_options(TransactionOptions::default()).await
+                self.begin().await
             }
 
             async fn begin_with_config(
@@ -232,8 +243,8 @@ macro_rules! impl_connection {
             }
 
             async fn begin_with_options(&self, options: TransactionOptions) -> Result<Savepoint, DbErr> {
-                let savepoint: fn(&Self) -> Option<&Arc<DatabaseTransaction>> = $savepoint;
-                Savepoint::begin(&self.slot, savepoint(self), options).await
+                let savepoint: fn(&Self) -> Option<u64> = $savepoint;
+                Savepoint::begin_in(&self.slot, savepoint(self), options).await
             }
 
             async fn transaction<F, T, E>(&self, callback: F) -> Result<T, TransactionError<E>>
@@ -283,7 +294,7 @@ macro_rules! impl_connection {
 /// One statement through the line.
 macro_rules! send {
     ($self:ident, $savepoint:expr, $method:ident($($argument:tt)*)) => {{
-        let savepoint: fn(&Self) -> Option<&Arc<DatabaseTransaction>> = $savepoint;
+        let savepoint: fn(&Self) -> Option<u64> = $savepoint;
         $self
             .slot
             .shared
@@ -299,15 +310,15 @@ macro_rules! send {
 }
 
 impl_connection!(Txn, |_| None);
-impl_connection!(Savepoint, |savepoint| savepoint.txn.as_ref());
+impl_connection!(Savepoint, |savepoint| Some(savepoint.number));
 
 #[async_trait::async_trait]
 impl TransactionSession for Savepoint {
     async fn commit(self) -> Result<(), DbErr> {
-        self.end(true).await
+        self.commit().await
     }
 
     async fn rollback(self) -> Result<(), DbErr> {
-        self.end(false).await
+        self.rollback().await
     }
 }

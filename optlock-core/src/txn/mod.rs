@@ -2,6 +2,7 @@
 
 mod handle;
 mod line;
+mod savepoints;
 mod to_its_end;
 
 use std::future::Future;
@@ -35,7 +36,7 @@ pub(crate) struct Ended {
 impl OwnedTransaction {
     /// Begins a transaction on a connection of the pool.
     pub(crate) async fn begin(db: &DatabaseConnection, options: TransactionOptions) -> Result<Self, DbErr> {
-        let finishes = capabilities(db.get_database_backend()).transactions.finishes_statements;
+        let finishes = capabilities(db.get_database_backend()).transactions.finishes_begin;
         let db = db.clone();
         let txn = to_its_end(finishes, async move { db.begin_with_options(options).await }).await?;
         Ok(Self { slot: Slot::new(txn) })
@@ -68,11 +69,23 @@ impl OwnedTransaction {
     }
 }
 
+impl Drop for OwnedTransaction {
+    fn drop(&mut self) {
+        // They may hold the handle, which holds them.
+        drop(self.slot.take_after_commit());
+    }
+}
+
 impl Ended {
     /// Whether a commit would store what was done.
     pub(crate) fn can_commit(&self) -> impl Future<Output = Result<(), TransactionFailed>> {
         // Not an async function: its future would hold the calls, which cannot be shared.
         self.taken.can_commit()
+    }
+
+    /// Whether it is this transaction whose connection was lost.
+    pub(crate) fn has_lost_its_connection(&self) -> bool {
+        self.taken.has_lost_its_connection()
     }
 
     /// Commits. Returns what is to be called after it.

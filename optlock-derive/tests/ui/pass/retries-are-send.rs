@@ -93,16 +93,16 @@ impl Shop {
         let row = Entity::modify(&self.db, 7, |row| row.stock -= sku.len() as i32).await?;
         let row = row.modify(&self.db, |row| row.stock -= sku.len() as i32).await?;
         let row = row.try_modify(&self.db, |_| Err(ShopError::SoldOut)).await?;
-        let row = CHECKOUT.modify_model(row, &self.db, |_| Ok::<_, ShopError>(())).await?;
+        let row = CHECKOUT.try_modify_model(row, &self.db, |_| Ok::<_, ShopError>(())).await?;
         Entity::try_modify(&self.db, 7, |row| if row.stock > 0 { Ok(()) } else { Err(ShopError::SoldOut) }).await?;
         Entity::modify_or_insert(&self.db, 7, || ActiveModel { stock: Set(1), ..Default::default() }, |row| row.stock = 0).await?;
-        Entity::modify_all(&self.db, [7, 8], |row| {
+        Entity::try_modify_all(&self.db, [7, 8], |row| {
             row.stock += sku.len() as i32;
             Ok::<_, ShopError>(())
         })
         .await?;
         CHECKOUT.modify(Entity, &self.db, 7, |row| row.stock -= sku.len() as i32).await?;
-        CHECKOUT.modify_all(Entity, &self.db, [7], |_| Ok::<_, ShopError>(())).await?;
+        CHECKOUT.modify_all(Entity, &self.db, [7], |_| {}).await?;
         CHECKOUT.modify_or_insert(Entity, &self.db, 7, || ActiveModel { stock: Set(1), ..Default::default() }, |_| {}).await?;
         CHECKOUT.try_modify(Entity, &self.db, 7, |_| Err(ShopError::SoldOut)).await?;
         Ok(row.stock)
