@@ -123,8 +123,13 @@ async fn checkout(
     Json(basket): Json<BTreeMap<i32, u16>>,
 ) -> Result<StatusCode, ShopError> {
     let basket = &basket; // each attempt borrows it
-    SHOP.transaction(&db, |txn| async move {
-        product::Entity::modify_all(&txn, basket.keys().copied(), |product| {
+    // Should the answer to the commit be lost, the lines say whether it was done.
+    let is_there = |db: DatabaseConnection| async move {
+        let line = order_line::Entity::find().filter(order_line::Column::Order.eq(order));
+        Ok(line.one(&db).await?.is_some())
+    };
+    SHOP.transaction_verified(&db, is_there, |txn| async move {
+        product::Entity::try_modify_all(&txn, basket.keys().copied(), |product| {
             let count = basket.get(&product.id).copied().map_or(0, i32::from);
             take(product, count)
         })

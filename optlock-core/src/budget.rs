@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 ///
 /// Two accounts, so that one contended row does not use up what a failover needs: conflicts, deadlocks and locks draw
 /// from the one, connections and servers that are away from the other. Each allows a number of retries per second, and a
-/// percentage of the calls, within the last ten seconds. When an account is empty, a failure is final
+/// percentage of the calls, counted over the last ten seconds: ten times the number can be made at once. When an account is empty, a failure is final
 /// ([`Stop::Budget`](crate::Stop::Budget)).
 ///
 /// Put one into a `static`, and say so in every policy that is to share it:
@@ -199,7 +199,7 @@ mod tests {
         let start = Instant::now();
         assert_eq!(drain(&budget, BudgetAccount::Conflicts, start), WINDOW);
         let window = Duration::from_secs(WINDOW as u64);
-        let almost = start + window - Duration::from_millis(1);
+        let almost = start + Duration::from_millis(WINDOW as u64 * 1000 - 1);
         assert_eq!(drain(&budget, BudgetAccount::Conflicts, almost), 0);
         assert_eq!(drain(&budget, BudgetAccount::Conflicts, start + window), WINDOW);
         assert_eq!(drain(&budget, BudgetAccount::Conflicts, start + window * 1000), WINDOW);

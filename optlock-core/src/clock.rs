@@ -41,6 +41,8 @@ pub trait Clock: Send + Sync {
 }
 
 /// Tokio's timer.
+pub(crate) static TOKIO_CLOCK: TokioClock = TokioClock;
+
 pub(crate) struct TokioClock;
 
 impl Clock for TokioClock {

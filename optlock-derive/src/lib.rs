@@ -81,7 +81,7 @@ pub fn derive_versioned(input: TokenStream) -> TokenStream {
     expansion.into()
 }
 
-/// Has an async function tried again where what it failed with may be done again, as a `Policy` says.
+/// Retries an async function according to a `Policy`.
 ///
 /// Goes on free functions, methods, methods in implementations of traits, and provided methods of traits. The body
 /// becomes a call of `Policy::retry` with what was the body, and that is all: what is tried again, how often and when is

@@ -73,7 +73,8 @@ fn of_conflict(conflict: &super::Conflict) -> Fault {
 
 impl Error {
     /// The error of optlock at the root of another error, looked for along its causes: in an error of the application,
-    /// in a `DbErr` that one of ours has crossed, and in SeaORM's `TransactionError` of either.
+    /// in a `DbErr` that one of ours has crossed, and in SeaORM's `TransactionError` of either. Not in one that hides it behind
+    /// `#[error(transparent)]`, which passes on its causes alone: [`fault`](crate::fault()) finds what those say.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc_fixture.rs")); }

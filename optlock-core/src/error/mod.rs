@@ -202,7 +202,7 @@ impl Error {
         )
     }
 
-    /// What the database reported, if it reported an error, in the sense of [`LockError::fault`] where it is about a lock: for [`Error::Database`], and for errors that have a
+    /// What the database reported, if it reported an error: not what may be done again, which is [`fault`](crate::fault()) of the whole error. In the sense of [`LockError::fault`] where it is about a lock: for [`Error::Database`], and for errors that have a
     /// database error as their cause.
     ///
     /// ```

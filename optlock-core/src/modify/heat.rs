@@ -26,9 +26,10 @@ static TABLE: [AtomicU64; PLACES] = [const { AtomicU64::new(0) }; PLACES];
 pub(super) struct Heat(&'static AtomicU64);
 
 impl Heat {
-    pub(super) fn of(table: &str, key: &ValueTuple) -> Self {
+    /// Each clock has places of its own: the times of two are no use to each other.
+    pub(super) fn of(table: &str, key: &ValueTuple, clock: usize) -> Self {
         let mut hasher = DefaultHasher::new();
-        (table, key).hash(&mut hasher);
+        (table, key, clock).hash(&mut hasher);
         // The remainder is below the length of the array.
         #[allow(clippy::cast_possible_truncation)]
         let place = (hasher.finish() % PLACES as u64) as usize;
@@ -65,7 +66,7 @@ mod tests {
     use super::*;
 
     fn heat(key: i64) -> Heat {
-        Heat::of("heat_test", &ValueTuple::One(key.into()))
+        Heat::of("heat_test", &ValueTuple::One(key.into()), 0)
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! Rounds, until one is won.
 
-use std::time::Instant;
-
 use sea_orm::{DatabaseConnection, IsolationLevel, TransactionSession, TransactionTrait};
 use tracing::Instrument;
 
@@ -42,7 +40,7 @@ where
     E: From<Error> + Send,
 {
     let mut policy = *policy;
-    let heat = Heat::of(table::<En>(), &target.key);
+    let heat = Heat::of(table::<En>(), &target.key, policy.clock_id());
     let mut run = Run::start(&policy);
     let mut base = match base {
         Base::Key => None,
@@ -55,7 +53,7 @@ where
     let rounds = async {
         loop {
             let span = run.begin_in_span();
-            let locks = patience.is_some_and(|rounds| lost >= rounds || heat.is_hot(Instant::now()));
+            let locks = patience.is_some_and(|rounds| lost >= rounds || heat.is_hot(run.now()));
             let round = async {
                 if locks {
                     return locked::<En, E>(&policy, db, target, &mut closure).await;
@@ -104,7 +102,7 @@ where
             }
             if fault.is_conflict() {
                 lost += 1;
-                heat.lost(Instant::now(), patience.is_some_and(|rounds| lost >= rounds));
+                heat.lost(run.now(), patience.is_some_and(|rounds| lost >= rounds));
             }
             if locks && fault == Fault::Serialization && policy.options().0.is_none() {
                 // The session's level is one at which whoever has waited for a lock finds what was committed meanwhile a reason to fail.

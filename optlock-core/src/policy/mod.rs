@@ -21,7 +21,7 @@ use pace::{DEFAULTS, Faults, Group, Limit, Pace};
 use crate::backend::Fault;
 use crate::backoff::{Backoff, InvalidPolicy};
 use crate::budget::Budget;
-use crate::clock::{Clock, TokioClock};
+use crate::clock::{Clock, TOKIO_CLOCK};
 use crate::lock_mode::LockWait;
 
 /// How many attempts there are if the caller does not say.
@@ -105,7 +105,7 @@ impl<'a> Policy<'a> {
             budget: None,
             report: None,
             on_retry: None,
-            clock: &TokioClock,
+            clock: &TOKIO_CLOCK,
             seed: None,
             isolation_level: None,
             access_mode: None,
@@ -318,6 +318,11 @@ impl<'a> Policy<'a> {
 
     pub(crate) const fn options(&self) -> (Option<IsolationLevel>, Option<AccessMode>) {
         (self.isolation_level, self.access_mode)
+    }
+
+    /// Tells one clock from another.
+    pub(crate) fn clock_id(&self) -> usize {
+        std::ptr::from_ref(self.clock).addr()
     }
 
     /// `None` for any number of them.

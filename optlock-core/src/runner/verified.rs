@@ -14,7 +14,7 @@ use crate::txn::{TransactionOutput, Txn};
 impl Policy<'_> {
     /// [`transaction`](Self::transaction), with a way to find out whether a commit whose answer was lost has been done.
     ///
-    /// `verify` is asked on the pool, so not on the connection that was lost: whether what the transaction writes is there. `true` is the success of that
+    /// After a lost answer, `verify` gets the pool and must say whether what the transaction writes is there. `true` is the success of that
     /// attempt, with what its work returned; `false` is another attempt. If it fails, it is asked again within the policy's limits, and in the end
     /// the outcome stays unknown.
     ///

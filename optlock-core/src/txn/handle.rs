@@ -11,7 +11,7 @@ use sea_orm::{
     Statement, TransactionError, TransactionOptions, TransactionSession, TransactionTrait,
 };
 
-use super::line::Shared;
+use super::shared::Shared;
 use crate::backend::capabilities;
 use crate::error::{Error, Unsupported};
 use crate::transaction::OpenTransaction;
@@ -24,6 +24,9 @@ use crate::transaction::OpenTransaction;
 /// It is owned, so that the closure's future can be sent to other threads, and it cannot be cloned. Whoever keeps it for longer than the
 /// closure runs gets [`Error::Escaped`](crate::Error::Escaped), and the transaction is rolled back. Results are collected
 /// (`one`, `all`), not streamed.
+///
+/// Helpers that are to take it, too, say `C: ConnectionTrait` for queries and writes, `T: OpenTransaction` for locks, and
+/// [`C: ModifyIn`](crate::ModifyIn) for [`Modify`](crate::Modify).
 pub struct Txn {
     slot: Arc<Slot>,
     /// Keeps the handle out of what a closure returns: see [`TransactionOutput`].
@@ -109,8 +112,8 @@ pub struct Savepoint {
     _pinned: PhantomPinned,
 }
 
-/// What the closure of a transaction can return: anything but its handle, or what has it inside. Every other type that is [`Unpin`] is
-/// one, which nearly all are that are no futures; generic code says `T: optlock::TransactionOutput` or `T: Unpin`.
+/// What the closure of a transaction can return: any [`Unpin`] type, which is everything but futures and the handle itself, or what has it inside. Generic
+/// code says `T: Unpin`.
 ///
 /// A handle that is hidden in a box, or put somewhere else, is found when the closure ends: [`Error::Escaped`](crate::Error::Escaped).
 #[diagnostic::on_unimplemented(

@@ -1,32 +1,18 @@
-//! The one way by which statements reach a transaction, and what they have left of it.
-
-use std::future::Future;
-use std::sync::{Arc, PoisonError};
+//! A transaction for the time of one statement, and what that has left of it.
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Statement};
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::OwnedMutexGuard;
 
 use super::savepoints::{Savepoints, rollback_to};
-use super::to_its_end::to_its_end;
 use crate::backend::{Fault, capabilities, fault};
 use crate::error::{Error, Escaped, TransactionFailed};
 use crate::transaction::TransactionState;
 
-/// A transaction that its runner shares with the handle that the closure has, and with the handle's savepoints.
-#[derive(Clone)]
-pub(super) struct Shared {
-    backend: DbBackend,
-    /// The savepoints that were dropped. Whoever has the line next rolls them back.
-    dropped: Dropped,
-    root: Arc<Mutex<Root>>,
-}
-
-type Dropped = Arc<std::sync::Mutex<Vec<u64>>>;
-
-struct Root {
+/// What is known of a transaction.
+pub(super) struct Root {
     /// `None` once the runner has taken it to end it.
     txn: Option<DatabaseTransaction>,
-    savepoints: Savepoints,
+    pub(super) savepoints: Savepoints,
     /// What the server has ended the transaction with, or aborted it until a rollback, if it has.
     failure: Option<DbErr>,
     /// Whether nothing may be sent any more: it would be committed on its own.
@@ -34,174 +20,39 @@ struct Root {
     /// Whether any statement has failed, or may have.
     has_failed: bool,
     /// Whether a statement was sent whose answer has not been looked at: its future was dropped.
-    is_in_flight: bool,
+    pub(super) is_in_flight: bool,
 }
 
 /// The transaction, for one statement.
 pub(super) struct Line {
     backend: DbBackend,
-    root: OwnedMutexGuard<Root>,
-}
-
-impl Shared {
-    pub(super) fn new(txn: DatabaseTransaction) -> Self {
-        Self {
-            backend: txn.get_database_backend(),
-            dropped: Arc::default(),
-            root: Arc::new(Mutex::new(Root {
-                txn: Some(txn),
-                savepoints: Savepoints::default(),
-                failure: None,
-                has_ended: false,
-                has_failed: false,
-                is_in_flight: false,
-            })),
-        }
-    }
-
-    pub(super) fn backend(&self) -> DbBackend {
-        self.backend
-    }
-
-    /// Sends a statement through the transaction, or through a savepoint of it, unless that has ended.
-    pub(super) async fn send<R, W, F>(&self, savepoint: Option<u64>, work: W) -> Result<R, DbErr>
-    where
-        R: Send + 'static,
-        W: FnOnce(Line) -> F,
-        F: Future<Output = (Line, Result<R, DbErr>)> + Send + 'static,
-    {
-        let mut line = self.line().await?;
-        if savepoint.is_some_and(|savepoint| !line.root.savepoints.is_open(savepoint)) {
-            return Err(Error::from(Escaped::new()).into());
-        }
-        line.root.is_in_flight = true;
-        let work = work(line);
-        self.finish(async move {
-            let (mut line, outcome) = work.await;
-            let outcome = line.done(outcome).await;
-            line.root.is_in_flight = false;
-            outcome
-        })
-        .await
-    }
-
-    /// The line, once nobody else has it, and once what was dropped is undone.
-    async fn line(&self) -> Result<Line, DbErr> {
-        // Tried first, which takes nothing out of the task's budget: somebody who polls a future once, in a drop, counts on it.
-        let root = match Arc::clone(&self.root).try_lock_owned() {
-            Ok(root) => root,
-            Err(_) => Arc::clone(&self.root).lock_owned().await,
-        };
-        let line = Line {
-            backend: self.backend,
-            root,
-        };
-        line.root.refusal()?;
-        if !line.root.is_in_flight && first(&self.dropped).is_none() {
-            return Ok(line);
-        }
-        let dropped = Arc::clone(&self.dropped);
-        self.finish(async move {
-            let mut line = line;
-            line.look_after_a_dropped_statement().await?;
-            while let Some(savepoint) = first(&dropped) {
-                line.roll_back_to(savepoint).await?;
-                // Not ahead of it: whoever drops this future leaves it to the next one.
-                forget(&dropped, savepoint);
-            }
-            Ok(line)
-        })
-        .await
-    }
-
-    /// Runs what must not be cut short while it is in flight.
-    async fn finish<T, F>(&self, work: F) -> T
-    where
-        T: Send + 'static,
-        F: Future<Output = T> + Send + 'static,
-    {
-        to_its_end(capabilities(self.backend).transactions.finishes_statements, work).await
-    }
-
-    /// Begins a savepoint.
-    pub(super) async fn begin_savepoint(&self, parent: Option<u64>) -> Result<u64, DbErr> {
-        self.send(parent, |mut line| async move {
-            let savepoint = line.root.savepoints.next();
-            let begun = line.execute(&Savepoints::begin(savepoint)).await;
-            if begun.is_ok() {
-                line.root.savepoints.push(savepoint);
-            }
-            (line, begun.map(|()| savepoint))
-        })
-        .await
-    }
-
-    /// Keeps what was done since a savepoint, as part of what is around it.
-    pub(super) async fn commit_savepoint(&self, savepoint: u64) -> Result<(), DbErr> {
-        self.send(Some(savepoint), move |mut line| async move {
-            if !line.root.savepoints.is_innermost(savepoint) {
-                // Of one within it, nobody has said that it is to be kept.
-                return (line, Err(Error::from(Escaped::new()).into()));
-            }
-            let released = line.execute(&Savepoints::release(savepoint)).await;
-            match &released {
-                Ok(()) => line.root.savepoints.close(savepoint),
-                // The server does not know it any more, and so not the transaction either.
-                Err(err) if !line.aborts() => line.root.end(err.clone()),
-                Err(_) => {}
-            }
-            (line, released)
-        })
-        .await
-    }
-
-    /// Undoes what was done since a savepoint. `Ok` also if all of the transaction is undone.
-    pub(super) async fn roll_back_savepoint(&self, savepoint: u64) -> Result<(), DbErr> {
-        let mut line = match self.line().await {
-            Ok(line) => line,
-            // Its server has forgotten it. The error that counts is the first one, which somebody has.
-            Err(_) => return Ok(()),
-        };
-        if !line.root.savepoints.is_open(savepoint) {
-            return Err(Error::from(Escaped::new()).into());
-        }
-        self.finish(async move { line.roll_back_to(savepoint).await }).await
-    }
-
-    /// Marks a savepoint that was dropped.
-    pub(super) fn drop_savepoint(&self, savepoint: u64) {
-        self.dropped
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(savepoint);
-    }
-
-    /// Waits until no statement is in flight, undoes what was dropped, and takes the transaction away from all handles.
-    pub(super) async fn take(&self) -> Option<Taken> {
-        // Its error is in what is taken.
-        drop(self.line().await);
-        let mut root = self.root.lock().await;
-        Some(Taken {
-            txn: root.txn.take()?,
-            failure: root.failure.take(),
-            has_ended: root.has_ended,
-            has_failed: root.has_failed,
-        })
-    }
-}
-
-fn first(dropped: &Dropped) -> Option<u64> {
-    dropped.lock().unwrap_or_else(PoisonError::into_inner).first().copied()
-}
-
-fn forget(dropped: &Dropped, savepoint: u64) {
-    let mut dropped = dropped.lock().unwrap_or_else(PoisonError::into_inner);
-    dropped.retain(|other| *other != savepoint);
+    pub(super) root: OwnedMutexGuard<Root>,
 }
 
 impl Root {
+    pub(super) fn new(txn: DatabaseTransaction) -> Self {
+        Self {
+            txn: Some(txn),
+            savepoints: Savepoints::default(),
+            failure: None,
+            has_ended: false,
+            has_failed: false,
+            is_in_flight: false,
+        }
+    }
+
+    /// Takes the transaction away from all handles.
+    pub(super) fn take(&mut self) -> Option<Taken> {
+        Some(Taken {
+            txn: self.txn.take()?,
+            failure: self.failure.take(),
+            has_ended: self.has_ended,
+            has_failed: self.has_failed,
+        })
+    }
+
     /// Refuses whatever comes after the end.
-    fn refusal(&self) -> Result<(), DbErr> {
+    pub(super) fn refusal(&self) -> Result<(), DbErr> {
         if self.txn.is_none() {
             return Err(Error::from(Escaped::new()).into());
         }
@@ -212,7 +63,7 @@ impl Root {
     }
 
     /// Nothing may be sent any more.
-    fn end(&mut self, failure: DbErr) {
+    pub(super) fn end(&mut self, failure: DbErr) {
         self.has_ended = true;
         self.failure = Some(failure);
     }
@@ -223,17 +74,21 @@ fn failed_with(failure: DbErr) -> DbErr {
 }
 
 impl Line {
+    pub(super) fn new(backend: DbBackend, root: OwnedMutexGuard<Root>) -> Self {
+        Self { backend, root }
+    }
+
     pub(super) fn txn(&self) -> Result<&DatabaseTransaction, DbErr> {
         let txn = self.root.txn.as_ref();
         txn.ok_or_else(|| Error::from(Escaped::new()).into())
     }
 
-    async fn execute(&self, sql: &str) -> Result<(), DbErr> {
+    pub(super) async fn execute(&self, sql: &str) -> Result<(), DbErr> {
         self.txn()?.execute_unprepared(sql).await.map(drop)
     }
 
     /// What became of a statement, with what it has left of the transaction remembered.
-    async fn done<R>(&mut self, outcome: Result<R, DbErr>) -> Result<R, DbErr> {
+    pub(super) async fn done<R>(&mut self, outcome: Result<R, DbErr>) -> Result<R, DbErr> {
         match outcome {
             Ok(output) => {
                 // It would have been refused otherwise.
@@ -266,7 +121,7 @@ impl Line {
     }
 
     /// Whether every error ends a transaction here, until it is rolled back.
-    fn aborts(&self) -> bool {
+    pub(super) fn aborts(&self) -> bool {
         capabilities(self.backend).transactions.aborted_probe.is_some()
     }
 
@@ -293,7 +148,7 @@ impl Line {
     }
 
     /// A statement whose future was dropped may have failed, and nobody has seen it.
-    async fn look_after_a_dropped_statement(&mut self) -> Result<(), DbErr> {
+    pub(super) async fn look_after_a_dropped_statement(&mut self) -> Result<(), DbErr> {
         if !std::mem::replace(&mut self.root.is_in_flight, false) {
             return Ok(());
         }
@@ -313,7 +168,7 @@ impl Line {
     }
 
     /// Undoes what was done since a savepoint, if it is still there.
-    async fn roll_back_to(&mut self, savepoint: u64) -> Result<(), DbErr> {
+    pub(super) async fn roll_back_to(&mut self, savepoint: u64) -> Result<(), DbErr> {
         if !self.root.savepoints.is_open(savepoint) {
             return Ok(());
         }

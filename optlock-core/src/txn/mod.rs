@@ -3,6 +3,7 @@
 mod handle;
 mod line;
 mod savepoints;
+mod shared;
 mod to_its_end;
 
 use std::future::Future;

@@ -59,7 +59,9 @@ mod tests {
     fn the_end_of_one_ends_those_within_it() {
         let mut savepoints = Savepoints::default();
         let numbers: Vec<u64> = (0..3).map(|_| savepoints.next()).collect();
-        numbers.iter().for_each(|number| savepoints.push(*number));
+        for number in &numbers {
+            savepoints.push(*number);
+        }
         assert!(savepoints.is_innermost(numbers[2]) && !savepoints.is_innermost(numbers[1]));
         savepoints.close(numbers[1]);
         assert_eq!(

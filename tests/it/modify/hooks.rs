@@ -1,5 +1,6 @@
 //! SeaORM's hooks, in every round that writes.
 
+use optlock::Report;
 use optlock::prelude::*;
 
 use super::{QUICK, meanwhile};
@@ -216,20 +217,27 @@ mod counted {
     }
 }
 
-/// On a connection the write is stored by then: to apply the change once more would apply it twice. Under the lock, it is undone.
+/// On a connection the write is stored by then: to apply the change once more would apply it twice. Under the lock, it is undone, and tried again until
+/// the policy stops.
 async fn a_conflict_of_a_hook_after_the_write_does_not_repeat_the_write(context: Context) -> Outcome {
     item::create(&context).await?;
     context.create(counted::Entity).await?;
     context.sql("INSERT INTO counted VALUES (1, 10, 1), (2, 10, 1)").await?;
-    for (id, lock_after) in [(1, 3), (2, 0)] {
+    for (id, lock_after, attempts, expected) in [(1, 3, 1, 11), (2, 0, 10, 10)] {
         context.sql("UPDATE item SET version = 1 WHERE id = 1").await?;
-        let policy = QUICK.lock_after(lock_after);
+        let report = Report::new();
+        let policy = QUICK.lock_after(lock_after).report(&report);
         let result = policy
             .modify(counted::Entity, &context.db, id, |row| row.qty += 1)
             .await;
         let stored = format!("SELECT qty FROM counted WHERE id = {id}");
         let stored = context.number(&stored).await?;
-        assert_eq!(stored, 11, "lock_after({lock_after}): one change, and {result:?}");
+        assert!(result.is_err_and(|err| err.is_conflict()));
+        assert_eq!(
+            (report.attempts(), stored),
+            (attempts, expected),
+            "lock_after({lock_after})"
+        );
     }
     Ok(())
 }

@@ -4,7 +4,6 @@ use std::sync::{Arc, Mutex};
 
 use optlock::prelude::*;
 use optlock::{Error, Fault, fault};
-use sea_orm::{TransactionSession, TransactionTrait};
 
 use super::{Calls, Failure, POLICY, add, conflict, duplicate, quantities};
 use crate::case::{Outcome, cases};

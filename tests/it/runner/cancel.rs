@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use optlock::prelude::*;
 use optlock::{Backoff, Clock, Error, Policy, Sleep};
-use sea_orm::{IsolationLevel, TransactionSession, TransactionTrait};
+use sea_orm::{IsolationLevel, TransactionTrait};
 use tokio::sync::Notify;
 
 use super::{Calls, Failure, POLICY, add, conflict, is_free, is_usable, quantities, session};

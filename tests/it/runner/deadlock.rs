@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use optlock::prelude::*;
 use optlock::{Fault, Report, Savepoint, Txn, fault};
-use sea_orm::{DatabaseTransaction, TransactionSession, TransactionTrait};
+use sea_orm::{DatabaseTransaction, TransactionTrait};
 use tokio::task::JoinHandle;
 
 use super::{Calls, Failure, POLICY, is_usable, quantities};

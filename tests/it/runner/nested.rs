@@ -2,12 +2,11 @@
 
 use std::fmt::Write as _;
 
+use optlock::Error;
 use optlock::prelude::*;
-use optlock::{Error, Fault, fault};
-use sea_orm::{AccessMode, ConnectionTrait, IsolationLevel, TransactionSession, TransactionTrait};
+use sea_orm::{AccessMode, ConnectionTrait, IsolationLevel, TransactionTrait};
 
 use super::{Calls, Failure, POLICY, add, is_usable, quantities};
-use crate::backend::Backend;
 use crate::case::{Outcome, cases};
 use crate::context::Context;
 use crate::entity::item;

@@ -2,7 +2,7 @@
 
 use optlock::prelude::*;
 use optlock::{Error, fault};
-use sea_orm::{TransactionError, TransactionSession, TransactionTrait};
+use sea_orm::{TransactionError, TransactionTrait};
 
 use super::{Calls, Failure, POLICY, add, conflict, duplicate, is_usable, quantities};
 use crate::cancel::poll_times;

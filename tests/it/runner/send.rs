@@ -2,7 +2,6 @@
 
 use optlock::prelude::*;
 use optlock::{Error, Fault, fault};
-use sea_orm::{TransactionSession, TransactionTrait};
 
 use super::{Failure, POLICY, add, quantities};
 use crate::case::{Outcome, cases};

@@ -4,7 +4,7 @@ use std::error::Error as _;
 
 use optlock::prelude::*;
 use optlock::{Error, Fault, Report, TransactionFailed, fault};
-use sea_orm::{TransactionSession, TransactionTrait};
+use sea_orm::TransactionTrait;
 
 use super::{Calls, Failure, POLICY, add, duplicate, is_usable, quantities};
 use crate::case::{Outcome, cases};

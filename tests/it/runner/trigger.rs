@@ -2,7 +2,6 @@
 
 use optlock::prelude::*;
 use optlock::{Error, Fault, TransactionFailed};
-use sea_orm::{TransactionSession, TransactionTrait};
 
 use super::{Failure, POLICY, add, is_usable, quantities};
 use crate::cancel::poll_times;
