@@ -1,7 +1,6 @@
 //! Calls that are tried again: what of their errors counts, and what becomes of them when they are dropped.
 
 use std::error::Error as StdError;
-use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -166,21 +165,6 @@ enum ServiceError {
     Any(#[source] Box<dyn StdError + Send + Sync>),
 }
 
-/// What anyhow's error is: no error itself, and gives out a reference to one.
-struct Opaque(Box<dyn StdError + Send + Sync>);
-
-impl AsRef<dyn StdError + Send + Sync> for Opaque {
-    fn as_ref(&self) -> &(dyn StdError + Send + Sync + 'static) {
-        &*self.0
-    }
-}
-
-impl fmt::Debug for Opaque {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.0)
-    }
-}
-
 fn conflict(err: Error) -> Conflict {
     match err {
         Error::Conflict(conflict) => conflict,
@@ -243,8 +227,12 @@ async fn errors_of_every_type_are_looked_into(context: Context) -> Outcome {
             }),
         ),
         (
-            "AsRef",
-            calls(context, |err| Opaque(Box::new(StoreError::from(err)))).await,
+            "anyhow",
+            calls(context, |err| anyhow::Error::from(StoreError::from(err))).await,
+        ),
+        (
+            "anyhow with a context",
+            calls(context, |err| anyhow::Error::from(err).context("the order failed")).await,
         ),
         (
             "TransactionError of ours",

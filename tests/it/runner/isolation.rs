@@ -18,6 +18,7 @@ cases![
     POSTGRES:
     a_write_skew_fails_at_the_commit_and_is_redone,
     two_who_look_and_then_insert_are_serialized;
+    MARIADB: a_version_that_never_was_is_a_conflict;
     SQLITE:
     a_transaction_that_may_not_write_is_refused_before_any_sql,
     a_transaction_holds_the_write_lock_from_its_beginning,
@@ -269,5 +270,31 @@ async fn every_level_is_the_only_one(context: Context) -> Outcome {
             .await?;
     }
     assert_eq!(quantities(&context).await?, [14, 20, 30]);
+    Ok(())
+}
+
+/// Read uncommitted, and rolled back by whoever wrote it.
+async fn a_version_that_never_was_is_a_conflict(context: Context) -> Outcome {
+    item::create(&context).await?;
+    let rival = context.other.begin().await?;
+    item::load(&context, 1).await?.touch(&rival).await?;
+    let rival = std::sync::Mutex::new(Some(rival));
+    let calls = Calls::default();
+    let row = POLICY
+        .isolation(IsolationLevel::ReadUncommitted)
+        .transaction(&context.db, |txn| {
+            let (rival, first) = (rival.lock().unwrap().take(), calls.next() == 1);
+            async move {
+                let row = item::Entity::find_by_id(1).one(&txn).await?.ok_or("no row")?;
+                assert_eq!(row.version, if first { 2 } else { 1 });
+                if let Some(rival) = rival {
+                    rival.rollback().await?;
+                }
+                Ok::<_, Failure>(row.touch(&txn).await?)
+            }
+        })
+        .await?;
+    assert_eq!((calls.count(), row.version), (2, 2));
+    assert_eq!(stored(&context, 1).await?.2, 2);
     Ok(())
 }

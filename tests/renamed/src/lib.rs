@@ -23,14 +23,35 @@ pub mod product {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
+/// A call that is retried.
+///
+/// # Errors
+///
+/// None.
+#[locking::retry]
+pub async fn stock(count: &str) -> Result<usize, locking::Error> {
+    Ok(count.len())
+}
+
 #[cfg(test)]
 mod tests {
     use locking::Versioned;
 
     use super::product::{Column, Entity};
+    use super::stock;
 
     #[test]
     fn the_derive_finds_optlock_under_another_name() {
         assert!(matches!(Entity::version_column(), Column::Version));
+    }
+
+    #[test]
+    fn the_attribute_finds_optlock_under_another_name() {
+        let mut future = std::pin::pin!(stock("three"));
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(matches!(
+            future.as_mut().poll(&mut context),
+            std::task::Poll::Ready(Ok(5))
+        ));
     }
 }
