@@ -278,7 +278,8 @@ async fn a_conflict_outlives_a_failed_diagnosis(context: Context) -> Outcome {
     let conflict = err.conflict().ok_or("not a conflict")?;
     assert_eq!(*conflict.found(), Found::Unknown);
     assert_eq!(err.fault(), Some(Fault::Other));
-    assert!(std::error::Error::source(conflict).is_some_and(|cause| cause.to_string().contains("permission denied")));
+    let cause = std::error::Error::source(conflict).and_then(std::error::Error::source);
+    assert!(cause.is_some_and(|cause| cause.to_string().contains("permission denied")));
     db.close().await?;
     context.sql(&format!("DROP OWNED BY {role}")).await?;
     context.sql(&format!("DROP ROLE {role}")).await?;

@@ -95,6 +95,7 @@ fn cases() -> Vec<Case> {
         runner::escape::CASES,
         runner::isolation::CASES,
         runner::loss::CASES,
+        runner::loss_elsewhere::CASES,
         runner::nested::CASES,
         runner::savepoint::CASES,
         runner::send::CASES,

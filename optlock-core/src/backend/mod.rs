@@ -123,6 +123,7 @@ const UNKNOWN: Capabilities = Capabilities {
         ended_probe: None,
         finishes_statements: false,
         finishes_begin: false,
+        is_setting: |_| false,
         options: |_, _| Err("a transaction"),
     },
     advisory: None,
@@ -188,9 +189,8 @@ fn driver_fault(err: &sea_orm::SqlxError) -> Fault {
             }
             Fault::Unclassified
         }
-        SqlxError::Io(_) | SqlxError::Tls(_) | SqlxError::Protocol(_) | SqlxError::WorkerCrashed => {
-            Fault::ConnectionLost
-        }
+        // Not `Protocol`, which is also what sqlx says of a statement with too many parameters, before it sends anything.
+        SqlxError::Io(_) | SqlxError::Tls(_) | SqlxError::WorkerCrashed => Fault::ConnectionLost,
         SqlxError::PoolTimedOut => Fault::PoolTimeout,
         SqlxError::PoolClosed => Fault::ConnectionLost,
         _ => Fault::Other,

@@ -51,6 +51,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
         ended_probe: None,
         finishes_statements: true,
         finishes_begin: true,
+        is_setting: |_| false,
         options: as_asked,
     },
     advisory: Some(Advisory {

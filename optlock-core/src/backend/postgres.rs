@@ -46,6 +46,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
         ended_probe: None,
         finishes_statements: false,
         finishes_begin: true,
+        is_setting: |_| false,
         options: as_asked,
     },
     advisory: Some(Advisory {

@@ -48,6 +48,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
         ended_probe: Some("BEGIN"),
         finishes_statements: false,
         finishes_begin: false,
+        is_setting: |sql| sql.starts_with("PRAGMA busy_timeout"),
         options: with_write_lock,
     },
     // A named lock of the database file would be the write lock under another name.

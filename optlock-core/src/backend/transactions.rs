@@ -17,6 +17,8 @@ pub(crate) struct Transactions {
     pub(crate) finishes_statements: bool,
     /// Whether the driver must be let finish a `BEGIN`, because its connection goes back to the pool within the transaction otherwise.
     pub(crate) finishes_begin: bool,
+    /// Whether a statement is a setting of the connection, which is no part of the transaction.
+    pub(crate) is_setting: fn(&str) -> bool,
     /// How a transaction of this level and mode is begun; what it is that the backend cannot do.
     pub(crate) options: fn(Option<IsolationLevel>, Option<AccessMode>) -> Result<TransactionOptions, &'static str>,
 }

@@ -8,7 +8,7 @@ use sea_orm::DbErr;
 
 use super::Operation;
 use super::reason::Reason;
-use crate::backend::Fault;
+use crate::backend::{Fault, fault};
 use crate::value::{RowKey, RowVersion};
 
 /// A write that was not done because the row is not, or may not be, as the caller read it.
@@ -40,7 +40,7 @@ use crate::value::{RowKey, RowVersion};
 /// ```
 // The facts sit behind an `Arc`: errors stay small, and cloning one through `DbErr` keeps its identity.
 #[derive(Clone)]
-pub struct Conflict(Arc<Loss>);
+pub struct Conflict(Arc<Facts>);
 
 /// The facts of a conflict.
 pub(crate) struct Loss {
@@ -53,6 +53,12 @@ pub(crate) struct Loss {
     pub(crate) current: Option<Box<dyn Any + Send + Sync>>,
     /// The error that reported the conflict, or kept the database from saying what it found.
     pub(crate) cause: Option<DbErr>,
+}
+
+/// The facts, and what they mean.
+struct Facts {
+    loss: Loss,
+    reason: Reason,
 }
 
 /// What the database held instead of the row that the caller had read.
@@ -94,43 +100,55 @@ impl fmt::Display for Found {
 
 impl Conflict {
     pub(crate) fn new(loss: Loss) -> Self {
-        Self(Arc::new(loss))
+        let fault = match (&loss.found, loss.cause.as_ref().map(fault)) {
+            (Found::Blocked, _) => Fault::Blocked,
+            // The row could not be asked for: what kept it from being asked decides.
+            (Found::Unknown, Some(fault @ (Fault::Serialization | Fault::Deadlock | Fault::ConnectionLost))) => fault,
+            (Found::Changed { .. } | Found::Deleted | Found::Unknown, _) => Fault::Stale,
+        };
+        let reason = Reason::new(fault, loss.cause.clone());
+        Self(Arc::new(Facts { loss, reason }))
     }
 
     /// The table of the row.
     pub fn table(&self) -> &str {
-        self.0.table
+        self.0.loss.table
     }
 
     /// The primary key of the row.
     pub fn key(&self) -> &RowKey {
-        &self.0.key
+        &self.0.loss.key
     }
 
     /// What was tried.
     pub fn operation(&self) -> Operation {
-        self.0.operation
+        self.0.loss.operation
     }
 
     /// The version at which the caller had read the row.
     pub fn expected(&self) -> &RowVersion {
-        &self.0.expected
+        &self.0.loss.expected
     }
 
     /// What the database held instead.
     pub fn found(&self) -> &Found {
-        &self.0.found
+        &self.0.loss.found
     }
 
     /// The row that won, read on the caller's connection after the check failed: with [`Found::Changed`] and
     /// [`Found::Blocked`]. `None` without a row, and for any `M` but the entity's `Model`.
     pub fn current<M: 'static>(&self) -> Option<&M> {
-        self.0.current.as_deref()?.downcast_ref()
+        self.0.loss.current.as_deref()?.downcast_ref()
+    }
+
+    /// What it means.
+    pub(crate) fn fault(&self) -> Fault {
+        self.0.reason.fault()
     }
 
     /// The database error behind [`Found::Unknown`].
     pub(crate) fn cause(&self) -> Option<&DbErr> {
-        self.0.cause.as_ref()
+        self.0.loss.cause.as_ref()
     }
 
     /// Whether both are clones of one conflict.
@@ -149,7 +167,7 @@ impl fmt::Display for Conflict {
             expected,
             found,
             ..
-        } = &*self.0;
+        } = &self.0.loss;
         write!(
             f,
             "{operation} of {table} {key} at version {expected} conflicts: {found}"
@@ -159,13 +177,10 @@ impl fmt::Display for Conflict {
 
 impl std::error::Error for Conflict {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        static STALE: Reason = Reason::new(Fault::Stale, None);
-        static BLOCKED: Reason = Reason::new(Fault::Blocked, None);
-
-        Some(match (self.cause(), self.found()) {
-            (Some(cause), _) => cause,
-            (None, Found::Blocked) => &BLOCKED,
-            (None, Found::Changed { .. } | Found::Deleted | Found::Unknown) => &STALE,
+        Some(match &self.0.loss.cause {
+            // It says the same by itself.
+            Some(cause) if self.fault() == fault(cause) => cause,
+            _ => &self.0.reason,
         })
     }
 }
@@ -174,12 +189,12 @@ impl std::error::Error for Conflict {
 impl fmt::Debug for Conflict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Conflict")
-            .field("table", &self.0.table)
-            .field("key", &self.0.key)
-            .field("operation", &self.0.operation)
-            .field("expected", &self.0.expected)
-            .field("found", &self.0.found)
-            .field("cause", &self.0.cause)
+            .field("table", &self.0.loss.table)
+            .field("key", &self.0.loss.key)
+            .field("operation", &self.0.loss.operation)
+            .field("expected", &self.0.loss.expected)
+            .field("found", &self.0.loss.found)
+            .field("cause", &self.0.loss.cause)
             .finish_non_exhaustive()
     }
 }

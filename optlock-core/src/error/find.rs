@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use sea_orm::{DbErr, TransactionError};
 
+use super::Error;
 use super::reason::Reason;
-use super::{Error, Found};
 use crate::backend::{self, Fault};
 
 /// What an error means: looked for along its causes, in errors of the application, in errors of optlock, in `DbErr` and in
-/// SeaORM's `TransactionError`. The first one that says something counts. [`Fault::Other`] if none does.
+/// SeaORM's `TransactionError` of either (of one with an error of the application in it, look at that). The first one that says something counts. [`Fault::Other`] if none does.
 ///
 /// It needs no entity, no policy and no transaction of optlock, and [`Fault::redo`] says what may be done again:
 ///
@@ -48,7 +48,7 @@ pub fn fault(err: &(dyn StdError + 'static)) -> Fault {
 /// The meaning of what a variant of [`Error`] holds, where it is the cause itself: `#[error(transparent)]` hides the `Error` around it.
 fn of_part(err: &(dyn StdError + 'static)) -> Option<Fault> {
     if let Some(conflict) = err.downcast_ref::<super::Conflict>() {
-        return Some(of_conflict(conflict));
+        return Some(conflict.fault());
     }
     if let Some(err) = err.downcast_ref::<super::LockError>() {
         return Some(err.fault());
@@ -60,15 +60,6 @@ fn of_part(err: &(dyn StdError + 'static)) -> Option<Fault> {
         return Some(reason.fault());
     }
     err.is::<super::OutcomeUnknown>().then_some(Fault::OutcomeUnknown)
-}
-
-fn of_conflict(conflict: &super::Conflict) -> Fault {
-    match (conflict.found(), conflict.cause().map(backend::fault)) {
-        (Found::Blocked, _) => Fault::Blocked,
-        // The row could not be asked for: what kept it from being asked decides.
-        (Found::Unknown, Some(fault @ (Fault::Serialization | Fault::Deadlock | Fault::ConnectionLost))) => fault,
-        (Found::Changed { .. } | Found::Deleted | Found::Unknown, _) => Fault::Stale,
-    }
 }
 
 impl Error {
@@ -103,7 +94,7 @@ impl Error {
     /// What [`fault`] says of it.
     fn meaning(&self) -> Fault {
         match self {
-            Self::Conflict(conflict) => of_conflict(conflict),
+            Self::Conflict(conflict) => conflict.fault(),
             Self::Overflow(_) => Fault::OutOfRange,
             // The row was written, so nothing is to be done again, whatever kept it from being read.
             Self::Unread(_) => Fault::Other,

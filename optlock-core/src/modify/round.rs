@@ -2,8 +2,8 @@
 
 use sea_orm::sea_query::{IntoValueTuple, ValueTuple};
 use sea_orm::{
-    ActiveModelBehavior, ActiveModelTrait, ActiveValue, ConnectionTrait, DbErr, EntityTrait, Iterable,
-    PrimaryKeyToColumn, PrimaryKeyTrait, Select,
+    ActiveModelBehavior, ActiveModelTrait, ActiveValue, ConnectionTrait, DbBackend, DbErr, EntityTrait, Iterable,
+    PrimaryKeyToColumn, PrimaryKeyTrait, Select, TryInsertResult,
 };
 
 use crate::active;
@@ -139,27 +139,55 @@ impl Target {
     /// Inserts a new row with this key.
     pub(super) async fn insert<En: Versioned, E>(
         &self,
-        mut model: En::ActiveModel,
+        model: En::ActiveModel,
         db: &impl ConnectionTrait,
     ) -> Result<En::Model, Failure<E>> {
-        for (column, key) in En::PrimaryKey::iter()
-            .map(PrimaryKeyToColumn::into_column)
-            .zip(self.key.clone())
-        {
-            match model.get(column) {
-                ActiveValue::Set(value) | ActiveValue::Unchanged(value) if value != key => {
-                    let name = capabilities(db.get_database_backend()).name;
-                    let what = "a new row with another key than the one that was asked for";
-                    return Err(Failure::Write(Unsupported::new(name, what).into()));
-                }
-                _ => model.try_set(column, key).map_err(before_write)?,
-            }
-        }
+        let model = self.keyed::<En, E>(model, db.get_database_backend())?;
         let model = model.before_save(db, true).await.map_err(before_write)?;
         let inserted = active::insert_one::<En>(model).exec_with_returning(db).await;
         let inserted = inserted.map_err(Failure::Insert)?;
         let saved = En::ActiveModel::after_save(inserted, db, true).await;
         saved.map_err(|err| Failure::After(err.into()))
+    }
+
+    /// Inserts a new row with this key unless there is one: `None`.
+    pub(super) async fn insert_unless_taken<En: Versioned, E>(
+        &self,
+        model: En::ActiveModel,
+        txn: &impl OpenTransaction,
+    ) -> Result<Option<En::Model>, Failure<E>> {
+        let model = self.keyed::<En, E>(model, txn.get_database_backend())?;
+        let model = model.before_save(txn, true).await.map_err(before_write)?;
+        let insert = active::insert_one::<En>(model).on_conflict_do_nothing();
+        let inserted = insert.exec_without_returning(txn).await.map_err(Failure::Insert)?;
+        if !matches!(inserted, TryInsertResult::Inserted(1)) {
+            return Ok(None);
+        }
+        // By key, since SeaORM would return it to those alone whose models turn into active ones in its own way.
+        let Some(inserted) = self.lock::<En>(txn, LockWait::AsSet).await.map_err(Failure::Read)? else {
+            return Ok(None);
+        };
+        let saved = En::ActiveModel::after_save(inserted, txn, true).await;
+        saved.map(Some).map_err(|err| Failure::After(err.into()))
+    }
+
+    fn keyed<En: Versioned, E>(
+        &self,
+        mut model: En::ActiveModel,
+        backend: DbBackend,
+    ) -> Result<En::ActiveModel, Failure<E>> {
+        let keys = En::PrimaryKey::iter().map(PrimaryKeyToColumn::into_column);
+        for (column, key) in keys.zip(self.key.clone()) {
+            match model.get(column) {
+                ActiveValue::Set(value) | ActiveValue::Unchanged(value) if value != key => {
+                    let what = "a new row with another key than the one that was asked for";
+                    let refusal = Unsupported::new(capabilities(backend).name, what);
+                    return Err(Failure::Write(refusal.into()));
+                }
+                _ => model.try_set(column, key).map_err(before_write)?,
+            }
+        }
+        Ok(model)
     }
 }
 

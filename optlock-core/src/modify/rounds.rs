@@ -1,11 +1,11 @@
 //! Rounds, until one is won.
 
-use sea_orm::{DatabaseConnection, IsolationLevel, TransactionSession, TransactionTrait};
+use sea_orm::{DatabaseConnection, IsolationLevel};
 use tracing::Instrument;
 
 use super::heat::Heat;
 use super::round::{Failure, Target, change};
-use crate::backend::Fault;
+use crate::backend::{Fault, capabilities};
 use crate::entity::{Versioned, table};
 use crate::error::Error;
 use crate::lock_mode::LockWait;
@@ -158,7 +158,7 @@ pub(super) async fn in_transaction<En, E, T>(
 where
     En: Versioned,
     E: From<Error> + Send,
-    T: OpenTransaction + TransactionTrait,
+    T: OpenTransaction,
 {
     let outcome = match base {
         Base::InHand(before) => change::<En, E>(txn, &before, false, &mut closure).await,
@@ -168,48 +168,45 @@ where
         ) {
             (Ok(Some(before)), _) => change::<En, E>(txn, &before, true, &mut closure).await,
             (Ok(None), None) => Err(Failure::Read(target.missing::<En>())),
-            (Ok(None), Some(new)) => match insert_in_savepoint::<En, E, T>(txn, target, new()).await {
-                Ok(Ok(model)) => Ok(model),
-                // Somebody else's, committed since. If it is not there after all, it is another constraint.
-                Ok(Err(taken)) => match target.lock::<En>(txn, LockWait::AsSet).await {
-                    Ok(Some(before)) => change::<En, E>(txn, &before, true, &mut closure).await,
-                    Ok(None) => Err(taken),
-                    Err(err) => Err(Failure::Read(err)),
-                },
-                Err(failure) => Err(failure),
-            },
+            (Ok(None), Some(new)) => insert_or_change::<En, E>(txn, target, new, &mut closure).await,
             (Err(failure), _) => Err(failure),
         },
     };
     outcome.map_err(Failure::into_error)
 }
 
-/// Inserts a row, unless a unique constraint refuses it, which is the inner error. In a savepoint, since the refusal would end the transaction on
-/// PostgreSQL.
-async fn insert_in_savepoint<En, E, T>(
-    txn: &T,
+/// Inserts a row that was not there, or changes it if somebody else has committed it since.
+async fn insert_or_change<En, E>(
+    txn: &impl OpenTransaction,
     target: &Target,
-    model: En::ActiveModel,
-) -> Result<Result<En::Model, Failure<E>>, Failure<E>>
+    new: &mut (dyn FnMut() -> En::ActiveModel + Send),
+    closure: &mut (impl FnMut(&mut En::Model) -> Result<(), E> + Send),
+) -> Result<En::Model, Failure<E>>
 where
     En: Versioned,
-    E: From<Error>,
-    T: OpenTransaction + TransactionTrait,
+    E: From<Error> + Send,
 {
-    let database = |err| Failure::Write(Error::from(err));
-    let savepoint = txn.begin().await.map_err(database)?;
-    match target.insert::<En, E>(model, &savepoint).await {
-        Ok(model) => {
-            savepoint.commit().await.map_err(database)?;
-            Ok(Ok(model))
+    let aborts = capabilities(txn.get_database_backend())
+        .transactions
+        .aborted_probe
+        .is_some();
+    let refused = if aborts {
+        // A refusal would end the transaction, so there is none. Not in a savepoint, which would take along what others send meanwhile.
+        match target.insert_unless_taken::<En, E>(new(), txn).await? {
+            Some(model) => return Ok(model),
+            None => None,
         }
-        Err(failure) => {
-            // After an error that has ended the transaction this fails, too: the first one is the one that counts.
-            let undone = savepoint.rollback().await;
-            if failure.is_of_insert() && failure.fault() == Fault::Unique && undone.is_ok() {
-                return Ok(Err(failure));
-            }
-            Err(failure)
+    } else {
+        match target.insert::<En, E>(new(), txn).await {
+            Err(failure) if failure.is_of_insert() && failure.fault() == Fault::Unique => Some(failure),
+            outcome => return outcome,
         }
+    };
+    match (target.lock::<En>(txn, LockWait::AsSet).await, refused) {
+        (Ok(Some(before)), _) => change::<En, E>(txn, &before, true, closure).await,
+        (Err(err), _) => Err(Failure::Read(err)),
+        // It is another constraint.
+        (Ok(None), Some(refused)) => Err(refused),
+        (Ok(None), None) => target.insert::<En, E>(new(), txn).await,
     }
 }

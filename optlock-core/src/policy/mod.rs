@@ -27,7 +27,7 @@ use crate::lock_mode::LockWait;
 /// How many attempts there are if the caller does not say.
 const DEFAULT_ATTEMPTS: u32 = 10;
 
-/// When to try again after a failure, how soon, and when to stop. Small, `Copy`, and made in a `const`:
+/// When to try again after a failure, how soon, and when to stop. `Copy`, and made in a `const`:
 ///
 /// ```
 /// use std::time::Duration;
@@ -322,7 +322,13 @@ impl<'a> Policy<'a> {
 
     /// Tells one clock from another.
     pub(crate) fn clock_id(&self) -> usize {
-        std::ptr::from_ref(self.clock).addr()
+        let clock = std::ptr::from_ref(self.clock).addr();
+        // The same in every process.
+        if clock == std::ptr::from_ref(&TOKIO_CLOCK).addr() {
+            0
+        } else {
+            clock
+        }
     }
 
     /// `None` for any number of them.

@@ -11,6 +11,7 @@ use sea_orm::{
     Statement, TransactionError, TransactionOptions, TransactionSession, TransactionTrait,
 };
 
+use super::savepoints::OpenSavepoint;
 use super::shared::Shared;
 use crate::backend::capabilities;
 use crate::error::{Error, Unsupported};
@@ -106,8 +107,7 @@ impl OpenTransaction for Txn {}
 /// Rolled back when it is dropped, ahead of whatever comes next. After an error that has ended the whole transaction on the server, it can only be
 /// let go: the error comes back from whatever is tried next, and from the transaction itself. When it ends, so do the savepoints within it.
 pub struct Savepoint {
-    number: u64,
-    has_ended: bool,
+    open: OpenSavepoint,
     slot: Arc<Slot>,
     _pinned: PhantomPinned,
 }
@@ -135,8 +135,7 @@ impl Savepoint {
             return Err(Error::from(Unsupported::new(backend, what)).into());
         }
         Ok(Self {
-            number: slot.shared.begin_savepoint(parent).await?,
-            has_ended: false,
+            open: slot.shared.begin_savepoint(parent).await?,
             slot: Arc::clone(slot),
             _pinned: PhantomPinned,
         })
@@ -152,10 +151,9 @@ impl Savepoint {
     /// # Cancel safety
     ///
     /// Dropping the future keeps it or rolls it back. After it, roll back the transaction: what became of it is not known.
-    pub async fn commit(mut self) -> Result<(), DbErr> {
-        self.slot.shared.commit_savepoint(self.number).await?;
-        self.has_ended = true;
-        Ok(())
+    pub async fn commit(self) -> Result<(), DbErr> {
+        let Self { open, slot, .. } = self;
+        slot.shared.commit_savepoint(open).await
     }
 
     /// Undoes what was done since the savepoint. `Ok` also if the server has undone all of the transaction.
@@ -167,18 +165,9 @@ impl Savepoint {
     /// # Cancel safety
     ///
     /// As [`commit`](Self::commit).
-    pub async fn rollback(mut self) -> Result<(), DbErr> {
-        self.slot.shared.roll_back_savepoint(self.number).await?;
-        self.has_ended = true;
-        Ok(())
-    }
-}
-
-impl Drop for Savepoint {
-    fn drop(&mut self) {
-        if !self.has_ended {
-            self.slot.shared.drop_savepoint(self.number);
-        }
+    pub async fn rollback(self) -> Result<(), DbErr> {
+        let Self { open, slot, .. } = self;
+        slot.shared.roll_back_savepoint(open).await
     }
 }
 
@@ -207,6 +196,9 @@ macro_rules! impl_connection {
             }
 
             async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+                if (capabilities(self.slot.shared.backend()).transactions.is_setting)(&statement.sql) {
+                    return send!(self, send_setting(), execute_raw(statement));
+                }
                 send!(self, $savepoint, execute_raw(statement))
             }
 
@@ -296,24 +288,26 @@ macro_rules! impl_connection {
 
 /// One statement through the line.
 macro_rules! send {
+    ($self:ident, send_setting(), $method:ident($($argument:tt)*)) => {
+        $self.slot.shared.send_setting(send!($method($($argument)*))).await
+    };
     ($self:ident, $savepoint:expr, $method:ident($($argument:tt)*)) => {{
         let savepoint: fn(&Self) -> Option<u64> = $savepoint;
-        $self
-            .slot
-            .shared
-            .send(savepoint($self), |line| async move {
-                let outcome = match line.txn() {
-                    Ok(txn) => txn.$method($($argument)*).await,
-                    Err(err) => Err(err),
-                };
-                (line, outcome)
-            })
-            .await
+        $self.slot.shared.send(savepoint($self), send!($method($($argument)*))).await
     }};
+    ($method:ident($($argument:tt)*)) => {
+        |line| async move {
+            let outcome = match line.txn() {
+                Ok(txn) => txn.$method($($argument)*).await,
+                Err(err) => Err(err),
+            };
+            (line, outcome)
+        }
+    };
 }
 
 impl_connection!(Txn, |_| None);
-impl_connection!(Savepoint, |savepoint| Some(savepoint.number));
+impl_connection!(Savepoint, |savepoint| Some(savepoint.open.number()));
 
 #[async_trait::async_trait]
 impl TransactionSession for Savepoint {

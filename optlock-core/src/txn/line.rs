@@ -156,15 +156,11 @@ impl Line {
         let Some(probe) = capabilities(self.backend).transactions.ended_probe else {
             return Ok(());
         };
-        let unseen = DbErr::Custom("a statement whose future was dropped has ended the transaction".to_owned());
-        // Ahead of the question, which may be dropped, too.
-        self.root.end(unseen);
         if self.execute(probe).await.is_ok() {
-            return self.root.refusal();
+            let unseen = "a statement whose future was dropped has ended the transaction";
+            self.root.end(DbErr::Custom(unseen.to_owned()));
         }
-        self.root.has_ended = false;
-        self.root.failure = None;
-        Ok(())
+        self.root.refusal()
     }
 
     /// Undoes what was done since a savepoint, if it is still there.

@@ -52,7 +52,12 @@ impl OwnedTransaction {
     pub(crate) async fn end(self) -> Result<Ended, Escaped> {
         // Statements that were dropped and go on to their end do not count: they hold less than the slot.
         let has_escaped = Arc::strong_count(&self.slot) > 1;
-        let Some(taken) = self.slot.shared.take().await else {
+        let taken = if has_escaped {
+            self.slot.shared.take_from_its_keeper()
+        } else {
+            self.slot.shared.take().await
+        };
+        let Some(taken) = taken else {
             return Err(Escaped::new());
         };
         let ended = Ended {

@@ -3,6 +3,60 @@
 //! Not SeaORM's nested transactions: those are counted by the driver, whose count goes wrong when a savepoint is refused, or its future is dropped; and
 //! they are rolled back by their drop, which panics while another statement is in flight.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The savepoints that were dropped. Whoever has the line next rolls them back.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Dropped(Arc<Mutex<Vec<u64>>>);
+
+impl Dropped {
+    pub(super) fn first(&self) -> Option<u64> {
+        self.numbers().first().copied()
+    }
+
+    pub(super) fn forget(&self, savepoint: u64) {
+        self.numbers().retain(|other| *other != savepoint);
+    }
+
+    fn numbers(&self) -> MutexGuard<'_, Vec<u64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A savepoint that somebody has. Dropped before it has ended, it is to be rolled back.
+#[derive(Debug)]
+pub(super) struct OpenSavepoint {
+    number: u64,
+    has_ended: bool,
+    dropped: Dropped,
+}
+
+impl OpenSavepoint {
+    pub(super) fn new(number: u64, dropped: Dropped) -> Self {
+        Self {
+            number,
+            has_ended: false,
+            dropped,
+        }
+    }
+
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
+    pub(super) fn has_ended(mut self) {
+        self.has_ended = true;
+    }
+}
+
+impl Drop for OpenSavepoint {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            self.dropped.numbers().push(self.number);
+        }
+    }
+}
+
 /// Open savepoints, the outermost first.
 #[derive(Debug, Default)]
 pub(super) struct Savepoints {

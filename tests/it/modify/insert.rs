@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use optlock::prelude::*;
-use optlock::{Error, Fault, Report};
+use optlock::{Error, Fault, Policy, Report};
 use sea_orm::TransactionTrait;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
@@ -14,6 +14,7 @@ use crate::context::Context;
 use crate::entity::item::{self, stored};
 
 cases![
+    what_others_write_meanwhile_in_the_same_transaction_stays,
     a_row_that_is_not_there_is_inserted_as_it_is,
     a_row_that_is_there_is_changed,
     a_new_row_with_another_key_is_refused_before_any_write,
@@ -290,5 +291,29 @@ async fn a_row_that_a_rival_commits_meanwhile_is_changed_in_a_transaction(contex
     rival.commit().await?;
     let row = waiting.await??;
     assert_eq!((row.name.as_str(), row.qty, row.version), ("theirs", 51, 4));
+    Ok(())
+}
+
+/// Two calls on one handle, polled side by side, the first of which another constraint refuses.
+async fn what_others_write_meanwhile_in_the_same_transaction_stays(context: Context) -> Outcome {
+    item::create(&context).await?;
+    let (taken, written) = Policy::new()
+        .transaction(&context.db, |txn| async move {
+            let new = || item::ActiveModel {
+                name: Set("a".to_owned()),
+                qty: Set(1),
+                ..Default::default()
+            };
+            Ok::<_, Error>(tokio::join!(
+                item::Entity::modify_or_insert(&txn, 9, new, |_| ()),
+                item::Entity::modify(&txn, 2, |row| row.qty = 777),
+            ))
+        })
+        .await
+        .unwrap_or_else(|err| (Err(err.clone()), Err(err)));
+    assert_eq!(optlock::fault(&taken.unwrap_err()), Fault::Unique);
+    let qty = context.number("SELECT qty FROM item WHERE id = 2").await?;
+    assert_eq!(qty, if written.is_ok() { 777 } else { 20 });
+    assert_eq!(written.is_ok(), context.backend.expected().survives_errors);
     Ok(())
 }

@@ -14,9 +14,13 @@ use crate::wait::until_blocked;
 
 cases![
     a_savepoint_does_not_take_the_transaction_along,
+    a_savepoint_within_another_does_not_keep_that_open,
+    a_rollback_of_a_dropped_savepoint_is_done_once,
     a_statement_is_whole_or_not_there;
     SERVERS:
     a_statement_that_fails_later_is_not_taken_for_a_success;
+    SQLITE:
+    a_bounded_lock_leaves_the_connection_as_it_was;
 ];
 
 /// Dropped while it is on its way, at every point.
@@ -34,12 +38,9 @@ async fn a_savepoint_does_not_take_the_transaction_along(context: Context) -> Ou
                 Ok::<_, Failure>(())
             })
             .await;
-        let after = quantities(&context).await?;
-        let expected = match outcome {
-            Ok(()) => vec![before[0] + 1, before[1] + 1, 30],
-            Err(_) => before,
-        };
-        assert_eq!(after, expected, "dropped after {times} polls: {outcome:?}");
+        assert!(outcome.is_ok(), "dropped after {times} polls: {outcome:?}");
+        let expected = [before[0] + 1, before[1] + 1, 30];
+        assert_eq!(quantities(&context).await?, expected, "dropped after {times} polls");
         is_usable(&context, &db).await?;
     }
     Ok(())
@@ -99,15 +100,89 @@ async fn a_statement_is_whole_or_not_there(context: Context) -> Outcome {
             .zip(&before)
             .map(|(after, before)| after - before)
             .collect();
-        let is_whole = match outcome {
-            Ok(()) => [[1, 0, 1], [1, 1, 1]].contains(&[changed[0], changed[1], changed[2]]),
-            Err(_) => after == before,
-        };
-        assert!(
-            is_whole,
-            "dropped after {times} polls: {before:?} became {after:?}, {outcome:?}"
+        assert!(outcome.is_ok(), "dropped after {times} polls: {outcome:?}");
+        let is_whole = [[1, 0, 1], [1, 1, 1]].contains(&[changed[0], changed[1], changed[2]]);
+        assert!(is_whole, "dropped after {times} polls: {before:?} became {after:?}");
+        is_usable(&context, &db).await?;
+    }
+    Ok(())
+}
+
+async fn a_savepoint_within_another_does_not_keep_that_open(context: Context) -> Outcome {
+    item::create(&context).await?;
+    let db = context.connect(1).await?;
+    for times in (0..5).flat_map(|_| 1..10) {
+        let before = quantities(&context).await?;
+        POLICY
+            .transaction(&db, |txn| async move {
+                let savepoint = txn.begin().await?;
+                add(&savepoint, 1, 1).await?;
+                poll_times(savepoint.begin(), times).await;
+                savepoint.commit().await?;
+                Ok::<_, Failure>(())
+            })
+            .await?;
+        assert_eq!(
+            quantities(&context).await?[0],
+            before[0] + 1,
+            "dropped after {times} polls"
         );
         is_usable(&context, &db).await?;
+    }
+    Ok(())
+}
+
+/// Also if whoever was to do it first is dropped.
+async fn a_rollback_of_a_dropped_savepoint_is_done_once(context: Context) -> Outcome {
+    item::create(&context).await?;
+    let db = context.connect(1).await?;
+    for times in (0..5).flat_map(|_| 1..10) {
+        let before = quantities(&context).await?;
+        POLICY
+            .transaction(&db, |txn| async move {
+                add(&txn, 1, 1).await?;
+                let savepoint = txn.begin().await?;
+                add(&savepoint, 2, 1).await?;
+                drop(savepoint);
+                let read = item::Entity::find_by_id(1);
+                let _ = poll_times(read.one(&txn), times).await;
+                add(&txn, 3, 1).await?;
+                Ok::<_, Failure>(())
+            })
+            .await?;
+        let expected = [before[0] + 1, before[1], before[2] + 1];
+        assert_eq!(quantities(&context).await?, expected, "dropped after {times} polls");
+        is_usable(&context, &db).await?;
+    }
+    Ok(())
+}
+
+/// The wait of a lock is a setting of the connection there.
+async fn a_bounded_lock_leaves_the_connection_as_it_was(context: Context) -> Outcome {
+    item::create(&context).await?;
+    let db = context.connect(1).await?;
+    let setting = || sea_orm::Statement::from_string(db.get_database_backend(), "PRAGMA busy_timeout");
+    let timeout = || async {
+        let row = db.query_one_raw(setting()).await?.ok_or("no setting")?;
+        Ok::<i64, Failure>(row.try_get_by_index(0)?)
+    };
+    let before = timeout().await?;
+    for times in (0..20).flat_map(|_| 1..8) {
+        let outcome = POLICY
+            .transaction(&db, |txn| async move {
+                let lock = item::Entity::find_by_id(1).for_update().nowait();
+                let _ = poll_times(lock.one(&txn), times).await;
+                add(&txn, 1, 1).await?;
+                Ok::<_, Failure>(())
+            })
+            .await;
+        assert!(outcome.is_ok(), "dropped after {times} polls: {outcome:?}");
+        assert_eq!(timeout().await?, before, "dropped after {times} polls");
+        // The whole future, too.
+        let policy = POLICY.lock_after(0).lock_wait(std::time::Duration::from_millis(7));
+        let whole = policy.modify(item::Entity, &db, 1, |row| row.qty += 1);
+        let _ = poll_times(whole, times).await;
+        assert_eq!(timeout().await?, before, "all of it dropped after {times} polls");
     }
     Ok(())
 }

@@ -13,6 +13,7 @@ use crate::context::Context;
 use crate::entity::item;
 
 cases![
+    a_handle_whose_statement_nobody_polls_does_not_keep_the_caller_waiting,
     a_handle_that_is_kept_rolls_the_transaction_back,
     a_handle_in_a_spawned_task_rolls_the_transaction_back,
     a_savepoint_that_is_kept_rolls_the_transaction_back,
@@ -217,4 +218,26 @@ async fn rows_are_locked_through_the_handle(context: Context) -> Outcome {
         .await?;
     assert_eq!((version, quantities(&context).await?), (2, vec![11, 20, 30]));
     is_free(&context).await
+}
+
+/// Half-way through it, somebody has put it aside together with the handle.
+async fn a_handle_whose_statement_nobody_polls_does_not_keep_the_caller_waiting(context: Context) -> Outcome {
+    item::create(&context).await?;
+    let db = context.connect(1).await?;
+    let aside = std::sync::Mutex::new(Vec::new());
+    let work = |txn: optlock::Txn| {
+        let aside = &aside;
+        async move {
+            add(&txn, 1, 1).await?;
+            let mut statement = Box::pin(async move { add(&txn, 2, 1).await.map(drop) });
+            let _ = crate::cancel::poll_times(statement.as_mut(), 1).await;
+            aside.lock().unwrap().push(statement);
+            Ok::<_, optlock::Error>(())
+        }
+    };
+    let outcome = tokio::time::timeout(std::time::Duration::from_secs(20), POLICY.transaction(&db, work)).await;
+    assert!(matches!(outcome, Ok(Err(optlock::Error::Escaped(_)))), "{outcome:?}");
+    aside.lock().unwrap().clear();
+    assert_eq!(quantities(&context).await?, [10, 20, 30]);
+    is_usable(&context, &db).await
 }

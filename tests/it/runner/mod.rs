@@ -8,6 +8,7 @@ pub(crate) mod dropped;
 pub(crate) mod escape;
 pub(crate) mod isolation;
 pub(crate) mod loss;
+pub(crate) mod loss_elsewhere;
 pub(crate) mod nested;
 pub(crate) mod savepoint;
 pub(crate) mod send;
