@@ -17,7 +17,9 @@ cases![
     sixteen_tasks_on_one_row_lose_nothing_and_nobody_starves,
     sixty_four_tasks_on_one_row_lose_nothing_and_nobody_starves,
     sixteen_tasks_are_about_as_fast_as_with_locks,
-    sixty_four_tasks_are_about_as_fast_as_with_locks,
+    sixty_four_tasks_are_about_as_fast_as_with_locks;
+    POSTGRES:
+    everybody_gets_through_where_a_wait_for_a_lock_is_a_conflict,
 ];
 
 type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
@@ -135,6 +137,38 @@ async fn sixteen_tasks_on_one_row_lose_nothing_and_nobody_starves(context: Conte
 
 async fn sixty_four_tasks_on_one_row_lose_nothing_and_nobody_starves(context: Context) -> Outcome {
     loses_nothing(&context, 610, 64, 5).await
+}
+
+/// Above READ COMMITTED, whoever has waited finds what was committed meanwhile a reason to fail.
+async fn everybody_gets_through_where_a_wait_for_a_lock_is_a_conflict(context: Context) -> Outcome {
+    use sea_orm::TransactionTrait;
+
+    let id = create(&context, 660).await?;
+    let db = context.connect(16).await?;
+    let mut sessions = Vec::new();
+    for _ in 0..16 {
+        let session = db.begin().await?;
+        session
+            .execute_unprepared("SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            .await?;
+        sessions.push(session);
+    }
+    for session in sessions {
+        session.commit().await?;
+    }
+    let _alone = ALONE.lock().await;
+    let work = || {
+        let db = db.clone();
+        async move {
+            let policy = Policy::new().without_deadline();
+            policy.modify(item::Entity, &db, id, |row| row.qty += 1).await
+        }
+    };
+    let (_, outputs) = race(32, 10, work).await?;
+    assert_eq!(outputs.len(), 320);
+    let row = stored(&context, id).await?;
+    assert_eq!((row.1, row.2), (320, 321));
+    Ok(())
 }
 
 async fn is_about_as_fast_as_with_locks(context: &Context, number: i64, tasks: usize, increments: usize) -> Outcome {

@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex};
 use optlock::prelude::*;
 use optlock::{Error, Fault, fault};
 
-use super::{Calls, Failure, POLICY, add, conflict, duplicate, quantities};
+use super::{Calls, Failure, POLICY, add, conflict, duplicate, is_usable, quantities};
 use crate::case::{Outcome, cases};
 use crate::context::Context;
 use crate::entity::item;
 use crate::proxy::{Cut, Proxy};
 
 cases![
+    a_call_that_panics_keeps_no_other_from_being_made,
     calls_are_made_once_and_in_order_after_the_commit,
     a_failed_attempt_makes_no_calls,
     a_transaction_that_is_rolled_back_makes_no_calls,
@@ -203,4 +204,29 @@ async fn a_transaction_that_has_failed_makes_no_calls(context: Context) -> Outco
     assert!(matches!(outcome, Err(Error::TransactionFailed(_))), "{outcome:?}");
     assert_eq!(log.take(), <Vec<String>>::new());
     Ok(())
+}
+
+async fn a_call_that_panics_keeps_no_other_from_being_made(context: Context) -> Outcome {
+    item::create(&context).await?;
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let db = context.connect(1).await?;
+    let task = tokio::spawn({
+        let db = db.clone();
+        async move {
+            let work = |txn: optlock::Txn| {
+                let sender = sender.clone();
+                async move {
+                    add(&txn, 1, 1).await?;
+                    txn.after_commit(|| panic!("on purpose"));
+                    txn.after_commit(move || drop(sender.send("made")));
+                    Ok::<_, Error>(())
+                }
+            };
+            POLICY.transaction(&db, work).await
+        }
+    });
+    assert!(task.await.unwrap_err().is_panic());
+    assert_eq!(receiver.recv()?, "made");
+    assert_eq!(quantities(&context).await?, [11, 20, 30]);
+    is_usable(&context, &db).await
 }

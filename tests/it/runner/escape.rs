@@ -229,7 +229,12 @@ async fn a_handle_whose_statement_nobody_polls_does_not_keep_the_caller_waiting(
         let aside = &aside;
         async move {
             add(&txn, 1, 1).await?;
-            let mut statement = Box::pin(async move { add(&txn, 2, 1).await.map(drop) });
+            let mut statement = Box::pin(async move {
+                let _ = add(&txn, 2, 1).await;
+                // Were it fast enough to end at once, the handle would be kept all the same.
+                std::future::pending::<()>().await;
+                drop(txn);
+            });
             let _ = crate::cancel::poll_times(statement.as_mut(), 1).await;
             aside.lock().unwrap().push(statement);
             Ok::<_, optlock::Error>(())
