@@ -30,7 +30,10 @@ pub(crate) struct Context {
 impl Context {
     pub(crate) async fn open(backend: Backend) -> Result<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let name = format!("case_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        // Process ids come back, and a server may have been there for longer.
+        let started = std::time::UNIX_EPOCH.elapsed()?.as_secs() % 100_000;
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("case_{}_{started}_{number}", std::process::id());
         let (options, directory) = create_database(backend, &name).await?;
         let statements = Arc::new(Mutex::new(Vec::new()));
         let mut db = Database::connect(options.clone()).await?;
