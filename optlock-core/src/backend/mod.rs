@@ -190,9 +190,10 @@ fn driver_fault(err: &sea_orm::SqlxError) -> Fault {
             Fault::Unclassified
         }
         // Not `Protocol`, which is also what sqlx says of a statement with too many parameters, before it sends anything.
-        SqlxError::Io(_) | SqlxError::Tls(_) | SqlxError::WorkerCrashed => Fault::ConnectionLost,
+        SqlxError::Io(_) | SqlxError::Tls(_) | SqlxError::WorkerCrashed | SqlxError::PoolClosed => {
+            Fault::ConnectionLost
+        }
         SqlxError::PoolTimedOut => Fault::PoolTimeout,
-        SqlxError::PoolClosed => Fault::ConnectionLost,
         _ => Fault::Other,
     }
 }

@@ -224,8 +224,8 @@ async fn rows_are_locked_through_the_handle(context: Context) -> Outcome {
 async fn a_handle_whose_statement_nobody_polls_does_not_keep_the_caller_waiting(context: Context) -> Outcome {
     item::create(&context).await?;
     let db = context.connect(1).await?;
-    let aside = std::sync::Mutex::new(Vec::new());
-    let work = |txn: optlock::Txn| {
+    let aside = Mutex::new(Vec::new());
+    let work = |txn: Txn| {
         let aside = &aside;
         async move {
             add(&txn, 1, 1).await?;
@@ -237,11 +237,11 @@ async fn a_handle_whose_statement_nobody_polls_does_not_keep_the_caller_waiting(
             });
             let _ = crate::cancel::poll_times(statement.as_mut(), 1).await;
             aside.lock().unwrap().push(statement);
-            Ok::<_, optlock::Error>(())
+            Ok::<_, Error>(())
         }
     };
     let outcome = tokio::time::timeout(std::time::Duration::from_secs(20), POLICY.transaction(&db, work)).await;
-    assert!(matches!(outcome, Ok(Err(optlock::Error::Escaped(_)))), "{outcome:?}");
+    assert!(matches!(outcome, Ok(Err(Error::Escaped(_)))), "{outcome:?}");
     aside.lock().unwrap().clear();
     assert_eq!(quantities(&context).await?, [10, 20, 30]);
     is_usable(&context, &db).await
