@@ -27,6 +27,8 @@ pub(super) type New<'a, En> = Option<&'a mut (dyn FnMut() -> <En as sea_orm::Ent
 
 /// Changes a row on a connection: reads it unless the caller has, applies the closure, writes, and does so again with the row that has won, until
 /// the policy stops. After some lost rounds the row is locked first.
+///
+/// What few rounds come to is boxed, so that the future is no larger for it.
 pub(super) async fn on_connection<En, E>(
     policy: &Policy<'_>,
     db: &DatabaseConnection,
@@ -56,7 +58,7 @@ where
             let locks = patience.is_some_and(|rounds| lost >= rounds || heat.is_hot(run.now()));
             let round = async {
                 if locks {
-                    return locked::<En, E>(&policy, db, target, &mut closure).await;
+                    return Box::pin(locked::<En, E>(&policy, db, target, &mut closure)).await;
                 }
                 let (before, is_current) = match base.take() {
                     // The row that has won is as good as one that was read now.
@@ -79,7 +81,8 @@ where
                 (Ok(Some(model)), _) => Ok(model),
                 (Ok(None), None) => Err(known(Failure::Read(target.missing::<En>()))),
                 (Ok(None), Some(new)) => {
-                    let inserted = target.insert::<En, E>(new(), db).instrument(span).await;
+                    let insert = Box::pin(target.insert::<En, E>(new(), db));
+                    let inserted = insert.instrument(span).await;
                     inserted.map_err(known)
                 }
                 (Err(failure), _) => Err(failure),
@@ -168,7 +171,7 @@ where
         ) {
             (Ok(Some(before)), _) => change::<En, E>(txn, &before, true, &mut closure).await,
             (Ok(None), None) => Err(Failure::Read(target.missing::<En>())),
-            (Ok(None), Some(new)) => insert_or_change::<En, E>(txn, target, new, &mut closure).await,
+            (Ok(None), Some(new)) => Box::pin(insert_or_change::<En, E>(txn, target, new, &mut closure)).await,
             (Err(failure), _) => Err(failure),
         },
     };

@@ -305,8 +305,8 @@ async fn what_others_write_meanwhile_in_the_same_transaction_stays(context: Cont
                 ..Default::default()
             };
             Ok::<_, Error>(tokio::join!(
-                item::Entity::modify_or_insert(&txn, 9, new, |_| ()),
-                item::Entity::modify(&txn, 2, |row| row.qty = 777),
+                Box::pin(item::Entity::modify_or_insert(&txn, 9, new, |_| ())),
+                Box::pin(item::Entity::modify(&txn, 2, |row| row.qty = 777)),
             ))
         })
         .await

@@ -218,7 +218,9 @@ async fn a_call_that_panics_keeps_no_other_from_being_made(context: Context) -> 
                 async move {
                     add(&txn, 1, 1).await?;
                     txn.after_commit(|| panic!("on purpose"));
-                    txn.after_commit(move || drop(sender.send("made")));
+                    txn.after_commit(move || {
+                        let _ = sender.send("made");
+                    });
                     Ok::<_, Error>(())
                 }
             };

@@ -180,7 +180,7 @@ async fn a_bounded_lock_leaves_the_connection_as_it_was(context: Context) -> Out
         assert_eq!(timeout().await?, before, "dropped after {times} polls");
         // The whole future, too.
         let policy = POLICY.lock_after(0).lock_wait(std::time::Duration::from_millis(7));
-        let whole = policy.modify(item::Entity, &db, 1, |row| row.qty += 1);
+        let whole = Box::pin(policy.modify(item::Entity, &db, 1, |row| row.qty += 1));
         let _ = poll_times(whole, times).await;
         assert_eq!(timeout().await?, before, "all of it dropped after {times} polls");
     }
