@@ -53,9 +53,6 @@ impl Root {
 
     /// Refuses whatever comes after the end.
     pub(super) fn refusal(&self) -> Result<(), DbErr> {
-        if self.txn.is_none() {
-            return Err(Error::from(Escaped::new()).into());
-        }
         match &self.failure {
             Some(failure) if self.has_ended => Err(failed_with(failure.clone())),
             _ => Ok(()),

@@ -11,6 +11,7 @@ use crate::context::Context;
 use crate::entity::item;
 
 cases![
+    a_savepoint_does_not_keep_what_one_within_it_has_not_kept,
     a_savepoint_is_committed_rolled_back_or_let_go_of,
     savepoints_are_nested,
     an_error_of_the_closure_undoes_committed_savepoints,
@@ -208,5 +209,24 @@ async fn seaorms_closure_is_a_savepoint(context: Context) -> Outcome {
         })
         .await?;
     assert_eq!(quantities(&context).await?, [11, 20, 31]);
+    is_usable(&context, &db).await
+}
+
+async fn a_savepoint_does_not_keep_what_one_within_it_has_not_kept(context: Context) -> Outcome {
+    item::create(&context).await?;
+    let db = context.connect(1).await?;
+    POLICY
+        .transaction(&db, |txn| async move {
+            let outer = txn.begin().await?;
+            add(&outer, 1, 1).await?;
+            let inner = outer.begin().await?;
+            add(&inner, 2, 1).await?;
+            assert!(outer.commit().await.is_err(), "the inner one is still there");
+            drop(inner);
+            add(&txn, 3, 1).await?;
+            Ok::<_, Failure>(())
+        })
+        .await?;
+    assert_eq!(quantities(&context).await?, [10, 20, 31]);
     is_usable(&context, &db).await
 }

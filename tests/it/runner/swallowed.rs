@@ -17,6 +17,7 @@ cases![
     an_error_within_a_savepoint_of_plain_sql_is_forgotten,
     an_error_before_a_savepoint_is_not_mended_by_it;
     POSTGRES:
+    the_error_that_counts_is_the_one_after_a_rollback,
     a_statement_after_an_error_reports_that_error,
     a_swallowed_conflict_of_snapshots_is_redone;
 ];
@@ -173,5 +174,20 @@ async fn a_swallowed_conflict_of_snapshots_is_redone(context: Context) -> Outcom
         .await?;
     assert_eq!((calls.count(), report.fault()), (2, Some(Fault::Serialization)));
     assert_eq!(item::stored(context, 1).await?, ("a".to_owned(), 15, 3));
+    Ok(())
+}
+
+async fn the_error_that_counts_is_the_one_after_a_rollback(context: Context) -> Outcome {
+    item::create(&context).await?;
+    let outcome = POLICY
+        .transaction(&context.db, |txn| async move {
+            let savepoint = txn.begin().await?;
+            assert_eq!(fault(&duplicate(&savepoint).await.unwrap_err()), Fault::Unique);
+            savepoint.rollback().await?;
+            assert!(txn.execute_unprepared("SELECT 1 / 0").await.is_err());
+            Ok::<_, Failure>(())
+        })
+        .await;
+    assert_eq!(failed(outcome.unwrap_err()).fault(), Fault::Other);
     Ok(())
 }
