@@ -176,11 +176,14 @@ where
     }
     line.root.is_in_flight = true;
     let work = work(line);
-    to_its_end(goes_on, async move {
+    let (outcome, line) = to_its_end(goes_on, async move {
         let (mut line, outcome) = work.await;
         let outcome = line.done(outcome).await;
         line.root.is_in_flight = false;
-        outcome
+        // In this order: an outcome that nobody waits for is dropped while the line is held, so that a savepoint is marked ahead of what comes next.
+        (outcome, line)
     })
-    .await
+    .await;
+    drop(line);
+    outcome
 }
