@@ -19,7 +19,8 @@ cases![
     a_locked_round_that_changes_nothing_writes_nothing,
     a_refusal_under_the_lock_lets_go_of_it,
     a_row_with_many_writers_is_locked_from_the_start_for_a_while;
-    SERVERS: whoever_waits_for_the_lock_changes_the_row_that_won;
+    SERVERS:
+    a_wait_for_the_lock_can_be_bounded, whoever_waits_for_the_lock_changes_the_row_that_won;
 ];
 
 /// Whether the last of these statements, or on SQLite any, is what locks a row.
@@ -211,5 +212,32 @@ async fn whoever_waits_for_the_lock_changes_the_row_that_won(context: Context) -
     rival.commit().await?;
     let (row, seen) = waiting.await??;
     assert_eq!((row.qty, row.version, seen), (100, 3, vec![99]));
+    Ok(())
+}
+
+async fn a_wait_for_the_lock_can_be_bounded(context: Context) -> Outcome {
+    use sea_orm::TransactionTrait;
+
+    item::create(&context).await?;
+    let rival = context.other.begin().await?;
+    rival
+        .execute_unprepared("UPDATE item SET qty = 99 WHERE id = 2")
+        .await?;
+    let policy = QUICK.lock_after(0).lock_wait(Duration::from_millis(100));
+    let one = policy.modify(item::Entity, &context.db, 2, |row| row.qty += 1).await;
+    let many = policy
+        .modify_all(item::Entity, &context.db, [1, 2], |row| row.qty += 1)
+        .await;
+    for err in [one.unwrap_err(), many.unwrap_err()] {
+        assert_eq!(optlock::fault(&err), optlock::Fault::LockTimeout, "{err:?}");
+    }
+    rival.rollback().await?;
+    assert_eq!(
+        policy
+            .modify(item::Entity, &context.db, 2, |row| row.qty += 1)
+            .await?
+            .qty,
+        21
+    );
     Ok(())
 }
