@@ -7,7 +7,8 @@ use std::task::{Context, Poll};
 /// Runs a future in its owner's task. If the owner drops it half-way and it must not be cut short, a task of its own runs
 /// the rest.
 ///
-/// sqlx loses the connection of a MySQL transaction whose statement is dropped while it is in flight (sqlx 0.9.0). The statement goes on
+/// sqlx 0.9.0 loses the connection of a MySQL transaction whose statement is dropped while it is in flight, and gives one of PostgreSQL back to the
+/// pool within a transaction if it is the `BEGIN`. What ends a savepoint goes on everywhere: half of it would be taken for a failure. All of it goes on
 /// until the server answers, as it would in any case; whoever waits for the connection waits for that.
 pub(super) struct ToItsEnd<T: Send + 'static> {
     future: Option<Pin<Box<dyn Future<Output = T> + Send>>>,
