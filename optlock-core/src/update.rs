@@ -44,6 +44,8 @@ pub struct UpdateOne<E: Versioned> {
     expressions: Vec<(E::Column, SimpleExpr)>,
     filter: Condition,
     operation: Operation,
+    /// The version to advance to, where it is not the next one.
+    version: Option<E::Version>,
 }
 
 /// An update that is ready to be sent.
@@ -64,6 +66,7 @@ impl<E: Versioned> UpdateOne<E> {
             expressions: Vec::new(),
             filter: Condition::all(),
             operation: Operation::Update,
+            version: None,
         }
     }
 
@@ -71,6 +74,14 @@ impl<E: Versioned> UpdateOne<E> {
     pub(crate) fn touch(model: E::ActiveModel) -> Self {
         Self {
             operation: Operation::Touch,
+            ..Self::new(model)
+        }
+    }
+
+    /// An update that advances the version several times at once, to this one, whether or not another column changes.
+    pub(crate) fn advance_to(model: E::ActiveModel, version: E::Version) -> Self {
+        Self {
+            version: Some(version),
             ..Self::new(model)
         }
     }
@@ -181,7 +192,10 @@ impl<E: Versioned> UpdateOne<E> {
     }
 
     fn has_changes(&self) -> bool {
-        self.operation == Operation::Touch || !self.expressions.is_empty() || changes::<E>(&self.model).next().is_some()
+        self.operation == Operation::Touch
+            || self.version.is_some()
+            || !self.expressions.is_empty()
+            || changes::<E>(&self.model).next().is_some()
     }
 
     fn write(self, backend: DbBackend) -> Result<Write<E>, Error> {
@@ -190,9 +204,13 @@ impl<E: Versioned> UpdateOne<E> {
             expressions,
             filter,
             operation,
+            version,
         } = self;
         let row = Row::<E>::of(&model, operation)?;
-        let next = next::<E>(backend, &row.expected, operation)?;
+        let next = match version {
+            Some(version) => version,
+            None => next::<E>(backend, &row.expected, operation)?,
+        };
 
         let mut update = <E as EntityTrait>::update_many();
         for (column, value) in changes::<E>(&model) {

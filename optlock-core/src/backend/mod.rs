@@ -4,6 +4,7 @@ mod advisory;
 mod fault;
 mod locking;
 mod mysql;
+mod pool;
 mod postgres;
 mod sqlite;
 mod transactions;
@@ -15,7 +16,7 @@ pub use fault::{Fault, Redo};
 
 pub(crate) use advisory::{Advisory, Session};
 pub(crate) use locking::{Attempt, LockRequest, LockUnit, OuterJoinLocks, Quotes, WaitSetting};
-
+pub(crate) use pool::pool;
 pub(crate) use transactions::{Transactions, may_have_committed};
 
 use locking::Locking;

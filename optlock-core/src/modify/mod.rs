@@ -1,11 +1,14 @@
 //! Read, change, write: as one call.
 
+mod group;
 mod heat;
+mod known;
 mod many;
 mod place;
 mod policy;
 mod round;
 mod rounds;
+mod turn;
 
 use std::future::Future;
 

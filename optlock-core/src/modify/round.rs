@@ -201,16 +201,41 @@ pub(super) async fn change<En, E>(
 where
     En: Versioned,
 {
-    let mut after = before.clone();
-    change(&mut after).map_err(Failure::Refused)?;
-    let model = changes::<En::Model>(before, &after, db.get_database_backend()).map_err(Failure::Write)?;
+    let model = apply::<En, E>(before, db.get_database_backend(), change)?;
     // A row that has just been read needs no proof that nothing has happened to it.
     if is_current && !model.is_changed() {
         return Ok(before.clone());
     }
+    let stored = write::<En, E>(db, model).await?;
+    after::<En, E>(db, stored).await
+}
+
+/// What the closure changes in a row.
+pub(super) fn apply<En: Versioned, E>(
+    before: &En::Model,
+    backend: DbBackend,
+    change: &mut impl FnMut(&mut En::Model) -> Result<(), E>,
+) -> Result<En::ActiveModel, Failure<E>> {
+    let mut after = before.clone();
+    change(&mut after).map_err(Failure::Refused)?;
+    changes::<En::Model>(before, &after, backend).map_err(Failure::Write)
+}
+
+/// Writes it.
+pub(super) async fn write<En: Versioned, E>(
+    db: &impl ConnectionTrait,
+    model: En::ActiveModel,
+) -> Result<En::Model, Failure<E>> {
     let model = model.before_save(db, false).await.map_err(before_write)?;
-    let updated = active::update_one::<En>(model).exec(db).await.map_err(Failure::Write)?;
-    let saved = En::ActiveModel::after_save(updated, db, false).await;
+    active::update_one::<En>(model).exec(db).await.map_err(Failure::Write)
+}
+
+/// What comes after that.
+pub(super) async fn after<En: Versioned, E>(
+    db: &impl ConnectionTrait,
+    stored: En::Model,
+) -> Result<En::Model, Failure<E>> {
+    let saved = En::ActiveModel::after_save(stored, db, false).await;
     saved.map_err(|err| Failure::After(err.into()))
 }
 

@@ -1,15 +1,19 @@
 //! Rounds, until one is won.
 
-use sea_orm::{DatabaseConnection, IsolationLevel};
+use sea_orm::{ActiveModelTrait, DatabaseConnection, IsolationLevel};
 use tracing::Instrument;
 
+use super::group::{Part, take_part};
 use super::heat::Heat;
-use super::round::{Failure, Target, change};
+use super::known::Known;
+use super::round::{Failure, Target, after, apply, change, write};
+use super::turn;
 use crate::backend::{Fault, capabilities};
 use crate::entity::{Versioned, table};
 use crate::error::Error;
 use crate::lock_mode::LockWait;
-use crate::policy::{Policy, Run, Undone};
+use crate::policy::{Policy, Queueing, Run, Undone};
+use crate::queue::Turn;
 use crate::runner::attempt;
 use crate::transaction::OpenTransaction;
 use crate::txn::Txn;
@@ -26,7 +30,7 @@ pub(super) enum Base<M> {
 pub(super) type New<'a, En> = Option<&'a mut (dyn FnMut() -> <En as sea_orm::EntityTrait>::ActiveModel + Send)>;
 
 /// Changes a row on a connection: reads it unless the caller has, applies the closure, writes, and does so again with the row that has won, until
-/// the policy stops. After some lost rounds the row is locked first.
+/// the policy stops. The callers of this process come one after another; after some lost rounds, which are lost to somebody else, the row is locked first.
 ///
 /// What few rounds come to is boxed, so that the future is no larger for it.
 pub(super) async fn on_connection<En, E>(
@@ -44,46 +48,56 @@ where
     let mut policy = *policy;
     let heat = Heat::of(table::<En>(), &target.key, policy.clock_id());
     let mut run = Run::start(&policy);
-    let mut base = match base {
-        Base::Key => None,
-        Base::InHand(model) => Some(model),
+    let mut known = Known {
+        won: None,
+        in_hand: match base {
+            Base::Key => None,
+            Base::InHand(model) => Some(model),
+        },
     };
+    let queue = turn::queue::<En>(&policy, db, target);
+    let mut combines = policy.queueing() == Queueing::Combine;
+    let mut turn = None;
     let patience = policy.lost_rounds();
     let mut lost = 0;
     let mut was_taken = false;
     let span = tracing::debug_span!("optlock.modify", table = table::<En>(), key = %target.row_key());
     let rounds = async {
         loop {
+            if let (None, Some(queue)) = (&turn, &queue) {
+                turn = queue.turn(policy.clock_in_use()).await;
+            }
             let span = run.begin_in_span();
             let locks = patience.is_some_and(|rounds| lost >= rounds || heat.is_hot(run.now()));
             let round = async {
                 if locks {
+                    // What was left is not needed: the row is read under the lock.
+                    turn::begin_alone::<En>(db, &mut turn).await;
                     return Box::pin(locked::<En, E>(&policy, db, target, &mut closure)).await;
                 }
-                let (before, is_current) = match base.take() {
-                    // The row that has won is as good as one that was read now.
-                    Some(model) => (Some(model), lost > 0),
-                    None => (
-                        target.read::<En>(db).await.map_err(|err| known(Failure::Read(err)))?,
-                        true,
-                    ),
-                };
-                match before {
-                    Some(before) => {
-                        was_taken = false;
-                        let changed = change::<En, E>(db, &before, is_current, &mut closure).await;
-                        changed.map(Some).map_err(known)
+                if let (true, Some(queue), Some(_)) = (combines, &queue, &turn) {
+                    let part = take_part::<En, E>(db, target, queue, &mut turn, &mut known, &mut closure);
+                    match Box::pin(part).await {
+                        Part::Done(model) => return Ok(Some(model)),
+                        Part::Failed(failure) => return Err(known_of(failure)),
+                        Part::Missing => return Ok(None),
+                        Part::Alone => {
+                            combines = false;
+                            turn = queue.turn(policy.clock_in_use()).await;
+                        }
                     }
-                    None => Ok(None),
                 }
+                alone::<En, E>(db, target, &mut turn, &mut known, &mut closure)
+                    .await
+                    .map_err(known_of)
             };
             let outcome = match (round.instrument(span.clone()).await, &mut new) {
                 (Ok(Some(model)), _) => Ok(model),
-                (Ok(None), None) => Err(known(Failure::Read(target.missing::<En>()))),
+                (Ok(None), None) => Err(known_of(Failure::Read(target.missing::<En>()))),
                 (Ok(None), Some(new)) => {
                     let insert = Box::pin(target.insert::<En, E>(new(), db));
                     let inserted = insert.instrument(span).await;
-                    inserted.map_err(known)
+                    inserted.map_err(known_of)
                 }
                 (Err(failure), _) => Err(failure),
             };
@@ -106,12 +120,15 @@ where
             if fault.is_conflict() {
                 lost += 1;
                 heat.lost(run.now(), patience.is_some_and(|rounds| lost >= rounds));
+            } else {
+                // There may be a while until the next round.
+                turn = None;
             }
             if locks && fault == Fault::Serialization && policy.options().0.is_none() {
                 // The session's level is one at which whoever has waited for a lock finds what was committed meanwhile a reason to fail.
                 policy = policy.isolation(IsolationLevel::ReadCommitted);
             }
-            base = failure.winner(table::<En>(), target);
+            known.won = failure.winner(table::<En>(), target);
             if run.failed(fault, undone).await.is_err() {
                 return Err(failure.into_error());
             }
@@ -120,8 +137,47 @@ where
     rounds.instrument(span).await
 }
 
+/// A round in which the row is not locked. `None` if it is not there.
+async fn alone<En, E>(
+    db: &DatabaseConnection,
+    target: &Target,
+    turn: &mut Option<Turn>,
+    known: &mut Known<En::Model>,
+    closure: &mut (impl FnMut(&mut En::Model) -> Result<(), E> + Send),
+) -> Result<Option<En::Model>, Failure<E>>
+where
+    En: Versioned,
+{
+    let backend = db.get_database_backend();
+    let left = turn::begin_alone::<En>(db, turn).await;
+    // The write proves what was left. If there is nothing to write, the row has to be read after all.
+    let changed = left.and_then(|row| {
+        let model = apply::<En, E>(&row, backend, closure).ok()?;
+        model.is_changed().then_some(model)
+    });
+    let model = match changed {
+        Some(model) => model,
+        None => {
+            let read = known.take_or_read::<En>(db, target).await.map_err(Failure::Read)?;
+            let Some((before, is_current)) = read else {
+                return Ok(None);
+            };
+            let model = apply::<En, E>(&before, backend, closure)?;
+            // A row that has just been read needs no proof that nothing has happened to it.
+            if is_current && !model.is_changed() {
+                turn::end(turn, &before);
+                return Ok(Some(before));
+            }
+            model
+        }
+    };
+    let stored = write::<En, E>(db, model).await?;
+    turn::end(turn, &stored);
+    after::<En, E>(db, stored).await.map(Some)
+}
+
 /// A failure outside of a transaction, and what is known of it.
-fn known<E: From<Error>>(failure: Failure<E>) -> (Failure<E>, Undone) {
+fn known_of<E: From<Error>>(failure: Failure<E>) -> (Failure<E>, Undone) {
     let undone = failure.undone();
     (failure, undone)
 }

@@ -4,7 +4,6 @@ mod handle;
 mod line;
 mod savepoints;
 mod shared;
-mod to_its_end;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -17,10 +16,10 @@ pub(crate) use handle::AfterCommit;
 
 use handle::Slot;
 use line::Taken;
-use to_its_end::to_its_end;
 
 use crate::backend::capabilities;
 use crate::error::{Escaped, TransactionFailed};
+use crate::to_its_end::to_its_end;
 
 /// The runner's half of a transaction whose handle the closure has.
 pub(crate) struct OwnedTransaction {

@@ -9,9 +9,9 @@ use tokio::sync::Mutex;
 
 use super::line::{Line, Root, Taken};
 use super::savepoints::{Dropped, OpenSavepoint, Savepoints};
-use super::to_its_end::to_its_end;
 use crate::backend::capabilities;
 use crate::error::{Error, Escaped};
+use crate::to_its_end::to_its_end;
 
 /// A transaction that its runner shares with the handle that the closure has, and with the handle's savepoints.
 #[derive(Clone)]

@@ -10,12 +10,12 @@ use std::task::{Context, Poll};
 /// sqlx 0.9.0 loses the connection of a MySQL transaction whose statement is dropped while it is in flight, and gives one of PostgreSQL back to the
 /// pool within a transaction if it is the `BEGIN`. What ends a savepoint goes on everywhere: half of it would be taken for a failure. All of it goes on
 /// until the server answers, as it would in any case; whoever waits for the connection waits for that.
-pub(super) struct ToItsEnd<T: Send + 'static> {
+pub(crate) struct ToItsEnd<T: Send + 'static> {
     future: Option<Pin<Box<dyn Future<Output = T> + Send>>>,
     goes_on: bool,
 }
 
-pub(super) fn to_its_end<T, F>(goes_on: bool, future: F) -> ToItsEnd<T>
+pub(crate) fn to_its_end<T, F>(goes_on: bool, future: F) -> ToItsEnd<T>
 where
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,
