@@ -115,6 +115,9 @@ pub mod guide {
 
     #[doc = include_str!("../docs/retries.md")]
     pub mod retries {}
+
+    #[doc = include_str!("../docs/hot_rows.md")]
+    pub mod hot_rows {}
 }
 
 /// The examples of the README, compiled and run with the tests.
