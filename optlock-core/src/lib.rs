@@ -20,6 +20,7 @@ mod diagnosis;
 mod entity;
 mod error;
 mod insert;
+mod invalid_policy;
 mod lock;
 mod lock_mode;
 mod locking_read;
@@ -42,7 +43,7 @@ mod write_lock;
 
 pub use advisory::AdvisoryTransaction;
 pub use backend::{Fault, Redo};
-pub use backoff::{Backoff, Delays, InvalidPolicy, Jitter};
+pub use backoff::{Backoff, Delays, Jitter};
 pub use budget::Budget;
 pub use clock::{Clock, Sleep};
 pub use delete::DeleteOne;
@@ -53,6 +54,7 @@ pub use error::{
     Unsupported, VersionAssigned, fault,
 };
 pub use insert::{Insert, InsertMany};
+pub use invalid_policy::InvalidPolicy;
 pub use lock::{
     LockExt, LockKeys, LockModel, LockOne, LockRows, LockSelect, LockSource, LockTables, Locked, LockedRows, OfFirst,
     SayWait, WaitSaid, WaitUnsaid, lock_in_order,

@@ -14,16 +14,16 @@ pub(super) const CORE: Layers = Layers {
     source: "optlock-core/src",
     layers: &[
         &[
-            "backoff",
             "budget",
             "clock",
+            "invalid_policy",
             "lock_mode",
             "to_its_end",
             "transaction",
             "value",
             "version",
         ],
-        &["backend", "queue"],
+        &["backend", "backoff", "queue"],
         &["error"],
         &["entity", "policy"],
         &["advance", "returning", "write_lock"],
