@@ -4,6 +4,7 @@ mod group;
 mod heat;
 mod known;
 mod many;
+mod part;
 mod place;
 mod policy;
 mod round;

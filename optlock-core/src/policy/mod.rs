@@ -313,10 +313,6 @@ impl<'a> Policy<'a> {
             clock
         }
     }
-
-    pub(crate) const fn clock_in_use(&self) -> &'a dyn Clock {
-        self.clock
-    }
 }
 
 impl Default for Policy<'_> {

@@ -39,7 +39,8 @@ impl Policy<'_> {
     }
 
     /// Lets the callers of [`modify`](Self::modify) in this process who want the same row get in each other's way, as those of other processes
-    /// do. Without it they queue up, in memory and ahead of the pool, so that none of them conflicts with another.
+    /// do. Without it they queue up, in memory and ahead of the pool, so that none of them conflicts with another. A queue in which nothing moves
+    /// for five seconds is left by those who wait in it. The wait counts neither as an attempt nor, ahead of the first one, for the deadline.
     pub const fn never_queue(mut self) -> Self {
         self.queueing = Queueing::Never;
         self
@@ -51,14 +52,14 @@ impl Policy<'_> {
     /// The closures are applied one after another, each to the row as the one before has left it, and the version advances once for each.
     /// Every caller is answered after the write, with the row as its own closure has left it; one that refuses or changes nothing has no part
     /// in it. A write that fails stores nothing of anybody: after a conflict all are applied again, and after an error that can be due to one
-    /// of them, each is stored on its own.
+    /// of them, each is stored on its own. So a closure can run several times in one attempt.
     ///
     /// What differs from a write for each: triggers and audit tables see one update, of all that has changed. SeaORM's
     /// save hooks run once for it. Columns that the database rounds or fills are as stored in the last caller's row alone. A check by the
-    /// database applies to the row that is stored, and not to what it was in between. Dropping the future of a caller whose closure has been applied
-    /// leaves its change in, if the others' are stored.
+    /// database applies to the row that is stored, and not to what it was in between. Of a caller who is dropped before the write is sent, nothing is stored; after that, what the
+    /// others have.
     ///
-    /// Outside of a pool, and for a round that locks the row, it is as if it were not said.
+    /// Outside of a pool, for a round that locks the row, and for a caller who has left a queue that stood still, it is as if it were not said.
     pub const fn combine(mut self) -> Self {
         self.queueing = Queueing::Combine;
         self
