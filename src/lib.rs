@@ -78,10 +78,10 @@ pub use optlock_core::{
     Delays, DeleteOne, Error, Escaped, Fault, Found, Imprecise, Insert, InsertMany, InvalidPolicy, Jitter, LockError,
     LockExt, LockKeys, LockModel, LockOne, LockRows, LockSelect, LockSource, LockTables, Locked, LockedRows,
     MissingRows, Modify, ModifyIn, ModifyModel, NotLockable, NotSet, OfFirst, OpenTransaction, Operation,
-    OutcomeUnknown, Overflow, Policy, Precision, Redo, Report, Repr, Retry, RowKey, RowVersion, Savepoint, SayWait,
-    Sleep, Stop, TooManyRows, TransactionFailed, TransactionOutput, TransactionState, TryInsert, Txn, Unread,
-    Unsupported, UpdateMany, UpdateOne, VersionAssigned, VersionType, Versioned, WaitSaid, WaitUnsaid, fault,
-    lock_in_order, retry, transaction,
+    OutcomeUnknown, Overflow, Policy, Precision, Redo, Refused, Report, Repr, Retry, RowKey, RowVersion, Savepoint,
+    SayWait, Sleep, Stop, TooManyRows, TransactionFailed, TransactionOutput, TransactionState, TryInsert, Txn, Unread,
+    Unsupported, UpdateById, UpdateMany, UpdateOne, Upsert, Upserted, VersionAssigned, VersionType, Versioned,
+    WaitSaid, WaitUnsaid, fault, lock_in_order, retry, transaction,
 };
 pub use optlock_derive::{Versioned, retry};
 

@@ -133,6 +133,19 @@ impl<E: Versioned> Insert<E> {
         written::<E, C>(db, model, version, knowledge, Operation::Insert).await
     }
 
+    /// Inserts the row and returns it, unless one with its key is there: without an error, and where an insert can return its row.
+    pub(crate) async fn unless_taken<C: ConnectionTrait>(self, db: &C) -> Result<Option<E::Model>, Error> {
+        let version = version_in::<E>(&self.model, Operation::Insert)?;
+        let mut statement: InsertStatement = <E as EntityTrait>::insert(self.model).into_query();
+        let key = E::PrimaryKey::iter().map(PrimaryKeyToColumn::into_column);
+        statement.on_conflict(OnConflict::columns(key).do_nothing().to_owned());
+        statement.returning(all_columns::<E>(db.get_database_backend()));
+        match fetch::<E, _, C>(db, &statement).await?.pop() {
+            Some(inserted) => stored::<E>(inserted, version, Operation::Insert).map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// Inserts the row unless one with the same primary key is there.
     pub fn on_conflict_do_nothing(self) -> TryInsert<E> {
         TryInsert::new(<E as EntityTrait>::insert(self.model).on_conflict_do_nothing())
