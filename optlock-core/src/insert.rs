@@ -133,12 +133,13 @@ impl<E: Versioned> Insert<E> {
         written::<E, C>(db, model, version, knowledge, Operation::Insert).await
     }
 
-    /// Inserts the row and returns it, unless one with its key is there: without an error, and where an insert can return its row.
+    /// Inserts the row and returns it, unless one is there that has its key, or what else is unique: without an error, and where an insert can return
+    /// its row.
     pub(crate) async fn unless_taken<C: ConnectionTrait>(self, db: &C) -> Result<Option<E::Model>, Error> {
         let version = version_in::<E>(&self.model, Operation::Insert)?;
         let mut statement: InsertStatement = <E as EntityTrait>::insert(self.model).into_query();
-        let key = E::PrimaryKey::iter().map(PrimaryKeyToColumn::into_column);
-        statement.on_conflict(OnConflict::columns(key).do_nothing().to_owned());
+        // Of whatever constraint: PostgreSQL may meet another one first, if a rival is inserting a row that has both in common with this one.
+        statement.on_conflict(OnConflict::new().do_nothing().to_owned());
         statement.returning(all_columns::<E>(db.get_database_backend()));
         match fetch::<E, _, C>(db, &statement).await?.pop() {
             Some(inserted) => stored::<E>(inserted, version, Operation::Insert).map(Some),

@@ -152,17 +152,17 @@ where
         Err(Error::Database(err)) if err.fault() == Fault::Serialization => {
             return Err(conflict(Err(err.into_db_err())));
         }
-        Err(err) if err.fault() == Some(Fault::Unique) && !aborts => Some(err),
+        Err(err) if err.fault() == Some(Fault::Unique) => Some(err),
         Err(err) => return Err(err),
     };
     // The insert that met the row has shared its lock: to ask for more would be a deadlock with the others who did.
     let lock = capabilities.conflict_read.map(|_| LockType::Share);
     match (select::<E>(by_key::<E>(&key), lock).one(db).await, refused) {
         (Ok(Some(current)), _) => Err(conflict(Ok(current))),
-        // It is another constraint, or nobody can say.
+        // It is another constraint, or nobody can say: in a transaction that the error has ended.
         (Ok(None) | Err(_), Some(refused)) => Err(refused),
         (Err(err), None) => Err(conflict(Err(err))),
-        // Something has swallowed it, or the row is gone again.
+        // It is another constraint, or something has swallowed it, or the row is gone again: an error now, if it is one.
         (Ok(None), None) => Insert::<E>::new(model).exec_with_returning(db).await,
     }
 }
