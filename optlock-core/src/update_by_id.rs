@@ -8,7 +8,7 @@ use sea_orm::{
 };
 
 use crate::advance::next_in_sql;
-use crate::backend::capabilities;
+use crate::backend::{Compound, capabilities};
 use crate::diagnosis::select;
 use crate::entity::{Versioned, table};
 use crate::error::{Error, MissingRows, Operation, Refused, TooManyRows, fault};
@@ -85,6 +85,7 @@ impl<E: Versioned> UpdateById<E> {
     /// Assigns the columns that are `Set` in the model.
     ///
     /// The version and the key cannot be assigned: [`Error::VersionAssigned`] and [`Error::Unsupported`], before any SQL.
+    #[expect(clippy::needless_pass_by_value, reason = "so does the builder of many rows")]
     pub fn set<A: ActiveModelTrait<Entity = E>>(mut self, model: A) -> Self {
         for column in E::Column::iter() {
             if let ActiveValue::Set(value) = model.get(column) {
@@ -254,7 +255,7 @@ impl<E: Versioned> UpdateById<E> {
                     Err(err) if (compound.is_unknown)(&err) => {
                         let answer = self.write_and_read(&txn, write).await?;
                         // It was not something in the write itself.
-                        compound.forget();
+                        Compound::forget();
                         return Ok(Some(answer));
                     }
                     Err(err) => return Err(Error::from(err)),

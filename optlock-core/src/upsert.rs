@@ -138,7 +138,7 @@ where
     let conflict = |current| taken::<E>(row_key(), expected.clone(), OPERATION, current);
     let capabilities = capabilities(db.get_database_backend());
     let aborts = capabilities.transactions.aborted_probe.is_some();
-    let insert = Insert::<E>::new(model.clone());
+    let insert = Insert::<E>::upsert(model.clone());
     let inserted = if aborts {
         // An error would end the transaction, so there is none.
         insert.unless_taken(db).await
@@ -163,6 +163,6 @@ where
         (Ok(None) | Err(_), Some(refused)) => Err(refused),
         (Err(err), None) => Err(conflict(Err(err))),
         // It is another constraint, or something has swallowed it, or the row is gone again: an error now, if it is one.
-        (Ok(None), None) => Insert::<E>::new(model).exec_with_returning(db).await,
+        (Ok(None), None) => Insert::<E>::upsert(model).exec_with_returning(db).await,
     }
 }

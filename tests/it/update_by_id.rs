@@ -197,8 +197,10 @@ async fn an_assigned_version_or_key_is_refused_before_any_sql(context: Context) 
     item::create(&context).await?;
     context.take_statements();
     let model = |change: fn(&mut item::ActiveModel)| {
-        let mut model = <item::ActiveModel as Default>::default();
-        model.qty = Set(7);
+        let mut model = item::ActiveModel {
+            qty: Set(7),
+            ..Default::default()
+        };
         change(&mut model);
         item::Entity::update_by_id(1).set(model)
     };

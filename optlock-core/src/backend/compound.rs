@@ -31,7 +31,7 @@ impl Compound {
     }
 
     /// Asks for no other one.
-    pub(crate) fn forget(&self) {
+    pub(crate) fn forget() {
         IS_UNKNOWN.store(true, Ordering::Relaxed);
     }
 }
@@ -74,7 +74,7 @@ fn is_unknown_to_mysql(err: &DbErr) -> bool {
     let number = err
         .as_ref()
         .try_downcast_ref::<SqlxMySqlError>()
-        .map(|err| err.number());
+        .map(SqlxMySqlError::number);
     matches!(number, Some(PARSE_ERROR | UNSUPPORTED_PS))
 }
 
