@@ -85,6 +85,14 @@ impl<E: Versioned> UpdateOne<E> {
         }
     }
 
+    /// The update that an upsert begins with, which advances the version whatever changes.
+    pub(crate) fn upsert(model: E::ActiveModel) -> Self {
+        Self {
+            operation: Operation::Upsert,
+            ..Self::new(model)
+        }
+    }
+
     /// Assigns an expression to a column, as in `qty = qty + 1`, beside what is `Set` in the active model.
     ///
     /// The version and the key cannot be assigned: [`Error::VersionAssigned`] and [`Error::Unsupported`], before any SQL.
@@ -190,10 +198,8 @@ impl<E: Versioned> UpdateOne<E> {
     }
 
     fn has_changes(&self) -> bool {
-        self.operation == Operation::Touch
-            || self.version.is_some()
-            || !self.expressions.is_empty()
-            || changes::<E>(&self.model).next().is_some()
+        let always = matches!(self.operation, Operation::Touch | Operation::Upsert) || self.version.is_some();
+        always || !self.expressions.is_empty() || changes::<E>(&self.model).next().is_some()
     }
 
     fn write(self, backend: DbBackend) -> Result<Write<E>, Error> {

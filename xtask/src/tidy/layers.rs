@@ -28,13 +28,13 @@ pub(super) const CORE: Layers = Layers {
         &["entity", "policy"],
         &["advance", "returning", "write_lock"],
         &["locking_read", "row"],
-        &["diagnosis", "readback"],
+        &["diagnosis", "overflow", "readback"],
         &["try_insert"],
         &["delete", "insert", "update", "update_many"],
-        &["active", "advisory", "change"],
+        &["active", "advisory", "change", "upsert"],
         &["lock", "retry", "txn"],
-        &["runner"],
-        &["modify"],
+        &["place", "runner"],
+        &["modify", "update_by_id"],
     ],
 };
 
