@@ -58,6 +58,8 @@
 //! - [`Policy`]: when to try again and when to stop, with [`Backoff`], [`Budget`] and [`Report`]. It runs [`retry`](fn@retry) for any call, also as
 //!   [`#[optlock::retry]`](macro@retry); [`transaction()`] for a whole transaction, whose closure has a [`Txn`]; and [`Modify`] for the change of a row:
 //!   `Entity::modify(&db, key, |row| …)`. [Retries](guide::retries)
+//! - [`UpdateBatch`] and [`DeleteBatch`]: many rows that were loaded, each at its own version, in a few statements: `Entity::update_batch(models)`, with
+//!   [`Conflicts`] for all that went wrong.
 //! - [`UpdateOne`], [`DeleteOne`], [`UpdateMany`], [`Insert`], [`InsertMany`], [`TryInsert`]: the builders behind
 //!   `Entity::update` and its siblings.
 //!
@@ -74,13 +76,13 @@
 //! versions of those types. `macros`, on by default, turns on SeaORM's.
 
 pub use optlock_core::{
-    AdvisoryTransaction, Backoff, Budget, ByBox, ByError, ByReference, Classify, Clock, Conflict, DatabaseError,
-    Delays, DeleteOne, Error, Escaped, Fault, Found, Imprecise, Insert, InsertMany, InvalidPolicy, Jitter, LockError,
+    AdvisoryTransaction, Backoff, Budget, ByBox, ByError, ByReference, Classify, Clock, Conflict, Conflicts, DatabaseError,
+    Delays, DeleteBatch, DeleteOne, DuplicateKey, Error, Escaped, Fault, Found, Imprecise, Insert, InsertMany, InvalidPolicy, Jitter, LockError,
     LockExt, LockKeys, LockModel, LockOne, LockRows, LockSelect, LockSource, LockTables, Locked, LockedRows,
     MissingRows, Modify, ModifyIn, ModifyModel, NotLockable, NotSet, OfFirst, OpenTransaction, Operation,
     OutcomeUnknown, Overflow, Policy, Precision, Redo, Report, Repr, Retry, RowKey, RowVersion, Savepoint, SayWait,
     Sleep, Stop, TooManyRows, TransactionFailed, TransactionOutput, TransactionState, TryInsert, Txn, Unread,
-    Unsupported, UpdateMany, UpdateOne, VersionAssigned, VersionType, Versioned, WaitSaid, WaitUnsaid, fault,
+    Unsupported, UpdateBatch, UpdateMany, UpdateOne, VersionAssigned, VersionType, Versioned, WaitSaid, WaitUnsaid, fault,
     lock_in_order, retry, transaction,
 };
 pub use optlock_derive::{Versioned, retry};

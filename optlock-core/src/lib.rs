@@ -3,7 +3,7 @@
 //!
 //! Modules form layers, and a file imports only from lower ones: versions, values, delays and clocks; backends; errors; policies and the entity
 //! trait; the parts of a write; the writes; the methods that the derive generates; locks, retries and handles of transactions; the
-//! transaction runner; the change of a row. `cargo xtask tidy` checks it.
+//! transaction runner, and where rows are changed; batches; the change of a row. `cargo xtask tidy` checks it.
 
 mod version;
 
@@ -12,6 +12,7 @@ mod advance;
 mod advisory;
 mod backend;
 mod backoff;
+mod batch;
 mod budget;
 mod change;
 mod clock;
@@ -24,6 +25,7 @@ mod lock;
 mod lock_mode;
 mod locking_read;
 mod modify;
+mod place;
 mod policy;
 mod readback;
 mod retry;
@@ -41,12 +43,13 @@ mod write_lock;
 pub use advisory::AdvisoryTransaction;
 pub use backend::{Fault, Redo};
 pub use backoff::{Backoff, Delays, InvalidPolicy, Jitter};
+pub use batch::{DeleteBatch, UpdateBatch};
 pub use budget::Budget;
 pub use clock::{Clock, Sleep};
 pub use delete::DeleteOne;
 pub use entity::Versioned;
 pub use error::{
-    ByBox, ByError, ByReference, Classify, Conflict, DatabaseError, Error, Escaped, Found, Imprecise, LockError,
+    ByBox, ByError, ByReference, Classify, Conflict, Conflicts, DatabaseError, DuplicateKey, Error, Escaped, Found, Imprecise, LockError,
     MissingRows, NotLockable, NotSet, Operation, OutcomeUnknown, Overflow, TooManyRows, TransactionFailed, Unread,
     Unsupported, VersionAssigned, fault,
 };
@@ -55,7 +58,8 @@ pub use lock::{
     LockExt, LockKeys, LockModel, LockOne, LockRows, LockSelect, LockSource, LockTables, Locked, LockedRows, OfFirst,
     SayWait, WaitSaid, WaitUnsaid, lock_in_order,
 };
-pub use modify::{Modify, ModifyIn, ModifyModel};
+pub use modify::{Modify, ModifyModel};
+pub use place::ModifyIn;
 pub use policy::{Policy, Report, Retry, Stop};
 pub use retry::retry;
 pub use runner::transaction;
@@ -70,6 +74,7 @@ pub use version::{Precision, Repr, VersionType};
 /// What the derive's expansion calls. Not for use by hand.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::batch::{delete_batch, update_batch};
     pub use crate::active::{
         delete, delete_one, insert, insert_many, insert_one, save, touch, update, update_many, update_one,
         update_without_returning,

@@ -1,6 +1,7 @@
 //! What each database can do and what its errors mean. Above this module no error code and no backend name appears.
 
 mod advisory;
+mod batch;
 mod fault;
 mod locking;
 mod mysql;
@@ -14,6 +15,7 @@ use sea_orm::{ConnAcquireErr, DbBackend, DbErr};
 pub use fault::{Fault, Redo};
 
 pub(crate) use advisory::{Advisory, Session};
+pub(crate) use batch::{BatchColumn, BatchUpdate, Batching};
 pub(crate) use locking::{Attempt, LockRequest, LockUnit, OuterJoinLocks, Quotes, WaitSetting};
 
 pub(crate) use transactions::{Transactions, may_have_committed};
@@ -50,6 +52,8 @@ pub(crate) struct Capabilities {
     /// `max(column + ticks of so many microseconds, now)` for timestamp columns; `None` where the server cannot
     /// compute it to the microsecond.
     pub(crate) advance_timestamp: Option<fn(SimpleExpr, i64, Value) -> SimpleExpr>,
+    /// How many rows are updated in one statement.
+    pub(crate) batching: Batching,
     /// How rows are locked.
     pub(crate) locking: Locking,
     /// How transactions are run.
@@ -103,6 +107,7 @@ const UNKNOWN: Capabilities = Capabilities {
     fail_on: |column| column,
     fail_on_fault: Fault::OutOfRange,
     advance_timestamp: None,
+    batching: batch::SQLITE,
     locking: Locking {
         read: |_, request| Err(request.strength.to_string()),
         of_a_write: LockStrength::Update,

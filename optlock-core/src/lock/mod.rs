@@ -13,6 +13,7 @@ pub use in_order::{LockTables, lock_in_order};
 pub use locked::Locked;
 pub use refresh::LockModel;
 pub use rows::{LockKeys, LockRows, LockedRows};
+pub(crate) use rows::{Held, lock_each};
 pub(crate) use select::for_write;
 pub use select::{LockExt, LockSelect, SayWait, WaitSaid, WaitUnsaid};
 pub use source::{LockOne, LockSource, OfFirst};

@@ -32,7 +32,8 @@ pub(super) const CORE: Layers = Layers {
         &["delete", "insert", "update", "update_many"],
         &["active", "advisory", "change"],
         &["lock", "retry", "txn"],
-        &["runner"],
+        &["place", "runner"],
+        &["batch"],
         &["modify"],
     ],
 };
