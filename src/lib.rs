@@ -76,14 +76,14 @@
 //! versions of those types. `macros`, on by default, turns on SeaORM's.
 
 pub use optlock_core::{
-    AdvisoryTransaction, Backoff, Budget, ByBox, ByError, ByReference, Classify, Clock, Conflict, Conflicts, DatabaseError,
-    Delays, DeleteBatch, DeleteOne, DuplicateKey, Error, Escaped, Fault, Found, Imprecise, Insert, InsertMany, InvalidPolicy, Jitter, LockError,
-    LockExt, LockKeys, LockModel, LockOne, LockRows, LockSelect, LockSource, LockTables, Locked, LockedRows,
-    MissingRows, Modify, ModifyIn, ModifyModel, NotLockable, NotSet, OfFirst, OpenTransaction, Operation,
-    OutcomeUnknown, Overflow, Policy, Precision, Redo, Report, Repr, Retry, RowKey, RowVersion, Savepoint, SayWait,
-    Sleep, Stop, TooManyRows, TransactionFailed, TransactionOutput, TransactionState, TryInsert, Txn, Unread,
-    Unsupported, UpdateBatch, UpdateMany, UpdateOne, VersionAssigned, VersionType, Versioned, WaitSaid, WaitUnsaid, fault,
-    lock_in_order, retry, transaction,
+    AdvisoryTransaction, Backoff, Budget, ByBox, ByError, ByReference, Classify, Clock, Conflict, Conflicts,
+    DatabaseError, Delays, DeleteBatch, DeleteOne, DuplicateKey, Error, Escaped, Fault, Found, Imprecise, Insert,
+    InsertMany, InvalidPolicy, Jitter, LockError, LockExt, LockKeys, LockModel, LockOne, LockRows, LockSelect,
+    LockSource, LockTables, Locked, LockedRows, MissingRows, Modify, ModifyIn, ModifyModel, NotLockable, NotSet,
+    OfFirst, OpenTransaction, Operation, OutcomeUnknown, Overflow, Policy, Precision, Redo, Report, Repr, Retry,
+    RowKey, RowVersion, Savepoint, SayWait, Sleep, Stop, TooManyRows, TransactionFailed, TransactionOutput,
+    TransactionState, TryInsert, Txn, Unread, Unsupported, UpdateBatch, UpdateMany, UpdateOne, VersionAssigned,
+    VersionType, Versioned, WaitSaid, WaitUnsaid, fault, lock_in_order, retry, transaction,
 };
 pub use optlock_derive::{Versioned, retry};
 

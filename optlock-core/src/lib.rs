@@ -49,9 +49,9 @@ pub use clock::{Clock, Sleep};
 pub use delete::DeleteOne;
 pub use entity::Versioned;
 pub use error::{
-    ByBox, ByError, ByReference, Classify, Conflict, Conflicts, DatabaseError, DuplicateKey, Error, Escaped, Found, Imprecise, LockError,
-    MissingRows, NotLockable, NotSet, Operation, OutcomeUnknown, Overflow, TooManyRows, TransactionFailed, Unread,
-    Unsupported, VersionAssigned, fault,
+    ByBox, ByError, ByReference, Classify, Conflict, Conflicts, DatabaseError, DuplicateKey, Error, Escaped, Found,
+    Imprecise, LockError, MissingRows, NotLockable, NotSet, Operation, OutcomeUnknown, Overflow, TooManyRows,
+    TransactionFailed, Unread, Unsupported, VersionAssigned, fault,
 };
 pub use insert::{Insert, InsertMany};
 pub use lock::{
@@ -74,11 +74,11 @@ pub use version::{Precision, Repr, VersionType};
 /// What the derive's expansion calls. Not for use by hand.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::batch::{delete_batch, update_batch};
     pub use crate::active::{
         delete, delete_one, insert, insert_many, insert_one, save, touch, update, update_many, update_one,
         update_without_returning,
     };
+    pub use crate::batch::{delete_batch, update_batch};
     pub use crate::entity::Role;
     pub use sea_orm;
 }

@@ -54,8 +54,7 @@ impl<E: Versioned> Batch for Deletes<E> {
     }
 
     async fn under_locks<T: OpenTransaction>(&self, txn: &T, wait: LockWait) -> Result<Self::Output, Error> {
-        let mut verdicts: Vec<Option<Result<(), Conflict>>> = Vec::new();
-        verdicts.resize_with(self.rows.len(), || None);
+        let mut verdicts = self.rows.unknown();
         let all = self.rows.ordered(|_| true);
         for (index, verdict) in all.iter().zip(self.rows.judge(txn, wait, &all).await?) {
             verdicts[*index] = Some(verdict.map(drop));

@@ -1,6 +1,7 @@
 //! Writes to many rows that were loaded, each checked against its own version.
 
 mod delete;
+mod insert;
 mod rows;
 mod run;
 mod statement;
@@ -12,13 +13,15 @@ use sea_orm::{DeleteResult, EntityTrait, UpdateResult};
 use delete::Deletes;
 use rows::Mode;
 use run::run;
-use update::Updates;
+use update::{Reads, Updates};
 
 use crate::advance::require_support;
 use crate::entity::{Versioned, table};
-use crate::error::{Conflict, Error};
+use crate::error::{Conflict, Error, Operation};
+use crate::lock_mode::LockWait;
 use crate::place::ModifyIn;
 use crate::policy::Policy;
+use crate::transaction::OpenTransaction;
 
 type ActiveModel<E> = <E as EntityTrait>::ActiveModel;
 
@@ -95,7 +98,7 @@ impl<E: Versioned> UpdateBatch<E> {
     /// Dropping the future leaves all rows as they were or all updated; which of the two is not known, unless the batch is part of a
     /// transaction: roll that back, since what became of it is not known.
     pub async fn exec<C: ModifyIn>(self, db: &C) -> Result<Vec<E::Model>, Error> {
-        let verdicts = self.run(db, Mode::AllOrNone, true).await?;
+        let verdicts = self.run(db, Mode::AllOrNone, Reads::Unknown).await?;
         // All of them are `Ok`, and have been read.
         Ok(verdicts.into_iter().filter_map(Result::ok).flatten().collect())
     }
@@ -110,7 +113,7 @@ impl<E: Versioned> UpdateBatch<E> {
     ///
     /// As [`exec`](Self::exec), for the rows that can be written.
     pub async fn exec_each<C: ModifyIn>(self, db: &C) -> Result<Vec<Result<E::Model, Conflict>>, Error> {
-        let verdicts = self.run(db, Mode::Each, true).await?;
+        let verdicts = self.run(db, Mode::Each, Reads::Unknown).await?;
         // Each has a model or a conflict.
         Ok(verdicts.into_iter().filter_map(Result::transpose).collect())
     }
@@ -126,8 +129,10 @@ impl<E: Versioned> UpdateBatch<E> {
     /// As [`exec`](Self::exec).
     pub async fn exec_without_returning<C: ModifyIn>(self, db: &C) -> Result<UpdateResult, Error> {
         let models = self.models.iter();
-        let written = models.filter(|model| crate::update::changes::<E>(model).next().is_some()).count();
-        self.run(db, Mode::AllOrNone, false).await?;
+        let written = models
+            .filter(|model| crate::update::changes::<E>(model).next().is_some())
+            .count();
+        self.run(db, Mode::AllOrNone, Reads::None).await?;
         let mut result = UpdateResult::default();
         result.rows_affected = written as u64;
         Ok(result)
@@ -137,12 +142,12 @@ impl<E: Versioned> UpdateBatch<E> {
         self,
         db: &C,
         mode: Mode,
-        reads: bool,
+        reads: Reads,
     ) -> Result<Vec<Result<Option<E::Model>, Conflict>>, Error> {
         let backend = db.get_database_backend();
         require_support::<E>(backend)?;
         let span = tracing::debug_span!("optlock.update_batch", table = table::<E>(), rows = self.models.len());
-        let updates = Updates::<E>::of(self.models, backend, mode, reads)?;
+        let updates = Updates::<E>::of(self.models, backend, Operation::UpdateBatch, mode, reads)?;
         if updates.rows.len() == 0 {
             return Ok(Vec::new());
         }
@@ -250,4 +255,23 @@ where
     A: Into<ActiveModel<E>>,
 {
     DeleteBatch::new(models.into_iter().map(Into::into))
+}
+
+/// Updates rows that are locked and have something `Set`, and returns them in the caller's order.
+pub(crate) async fn update_locked<E, T>(
+    txn: &T,
+    wait: LockWait,
+    models: Vec<ActiveModel<E>>,
+) -> Result<Vec<E::Model>, Error>
+where
+    E: Versioned,
+    T: OpenTransaction,
+{
+    let backend = txn.get_database_backend();
+    let updates = Updates::<E>::of(models, backend, Operation::Update, Mode::Each, Reads::All)?;
+    let mut verdicts = updates.rows.unknown();
+    let all = updates.rows.ordered(|_| true);
+    updates.write_held(txn, wait, all, &mut verdicts).await?;
+    let models = verdicts.into_iter().flatten().filter_map(Result::transpose);
+    models.map(|verdict| verdict.map_err(Error::from)).collect()
 }

@@ -48,7 +48,9 @@ impl<E: Versioned> Rows<E> {
             keys.push(key);
         }
         let mut by_key: Vec<usize> = (0..rows.len()).collect();
-        by_key.sort_by_cached_key(|index| -> Vec<Rank> { rows[*index].key().iter().map(|(_, value)| rank(value)).collect() });
+        by_key.sort_by_cached_key(|index| -> Vec<Rank> {
+            rows[*index].key().iter().map(|(_, value)| rank(value)).collect()
+        });
         Ok(Self {
             rows,
             keys,
@@ -59,6 +61,11 @@ impl<E: Versioned> Rows<E> {
 
     pub(super) fn len(&self) -> usize {
         self.rows.len()
+    }
+
+    /// Room for what becomes of each row.
+    pub(super) fn unknown<T>(&self) -> Vec<Option<Result<T, Conflict>>> {
+        (0..self.len()).map(|_| None).collect()
     }
 
     pub(super) fn operation(&self) -> Operation {
@@ -104,11 +111,17 @@ impl<E: Versioned> Rows<E> {
     ) -> Result<Vec<Result<E::Model, Conflict>>, Error> {
         let held = self.hold(txn, wait, indices).await?;
         let held = indices.iter().zip(held);
-        held.map(|(index, model)| compare(self.row(*index), self.operation, model)).collect()
+        held.map(|(index, model)| compare(self.row(*index), self.operation, model))
+            .collect()
     }
 
     /// Whether a statement that was to reach these rows has left some of them out.
-    pub(super) async fn is_short<T: OpenTransaction>(&self, txn: &T, indices: &[usize], reached: u64) -> Result<bool, Error> {
+    pub(super) async fn is_short<T: OpenTransaction>(
+        &self,
+        txn: &T,
+        indices: &[usize],
+        reached: u64,
+    ) -> Result<bool, Error> {
         let wanted = indices.len() as u64;
         if reached <= wanted {
             return Ok(reached < wanted);
@@ -126,10 +139,13 @@ impl<E: Versioned> Rows<E> {
 
     /// The error of a batch that is all or nothing, if there is a conflict.
     pub(super) fn all_or_none<T>(&self, verdicts: &[Option<Result<T, Conflict>>]) -> Result<(), Error> {
-        let conflicts = verdicts.iter().enumerate().filter_map(|(index, verdict)| match verdict {
-            Some(Err(conflict)) => Some((index, conflict.clone())),
-            Some(Ok(_)) | None => None,
-        });
+        let conflicts = verdicts
+            .iter()
+            .enumerate()
+            .filter_map(|(index, verdict)| match verdict {
+                Some(Err(conflict)) => Some((index, conflict.clone())),
+                Some(Ok(_)) | None => None,
+            });
         match Conflicts::new(self.len(), conflicts.collect()) {
             Some(conflicts) => Err(conflicts.into()),
             None => Ok(()),

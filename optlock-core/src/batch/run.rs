@@ -56,7 +56,12 @@ impl Failure {
     }
 }
 
-pub(super) async fn run<B: Batch, C: ModifyIn>(policy: &Policy<'_>, db: &C, batch: &B, span: Span) -> Result<B::Output, Error> {
+pub(super) async fn run<B: Batch, C: ModifyIn>(
+    policy: &Policy<'_>,
+    db: &C,
+    batch: &B,
+    span: Span,
+) -> Result<B::Output, Error> {
     let work = async {
         match db.place() {
             Place::Connection(db) => on_connection(policy, db, batch).await,

@@ -20,7 +20,12 @@ pub(super) struct Statements<'g> {
 
 impl<'g> Statements<'g> {
     /// `group` is not empty, and the rows in it have the same columns to set.
-    pub(super) fn of<E: Versioned>(updates: &Updates<E>, group: &'g [usize], backend: DbBackend, returns: bool) -> Self {
+    pub(super) fn of<E: Versioned>(
+        updates: &Updates<E>,
+        group: &'g [usize],
+        backend: DbBackend,
+        returns: bool,
+    ) -> Self {
         let rows = || group.iter().map(|index| updates.rows.row(*index));
         let first = rows().next().map_or(&[][..], |row| row.key());
         let keys = first.iter().enumerate().map(|(position, (key, _))| {
@@ -28,7 +33,10 @@ impl<'g> Statements<'g> {
             column::<E>(*key, values.map(|(_, value)| value.clone()).collect())
         });
         let version = E::version_column();
-        let mut expected = vec![column::<E>(version, rows().map(|row| row.expected.clone().into()).collect())];
+        let mut expected = vec![column::<E>(
+            version,
+            rows().map(|row| row.expected.clone().into()).collect(),
+        )];
         if rows().any(|row| row.expected.to_repr().other_spelling().is_some()) {
             let other = |expected: &E::Version| match expected.to_repr().other_spelling() {
                 Some(other) => E::Version::from_repr(other).into(),

@@ -37,12 +37,22 @@ pub(super) struct Updates<E: Versioned> {
     /// `None` for a row to which nothing is to be written.
     pub(super) changes: Vec<Option<Change<E>>>,
     mode: Mode,
-    /// Whether the caller wants to see the rows, or they must be seen because the column of the version may round it.
-    reads: bool,
+    reads: Reads,
+}
+
+/// Which rows are read once they are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reads {
+    /// None.
+    None,
+    /// Those that are not known.
+    Unknown,
+    /// All, where that takes no further statement.
+    All,
 }
 
 /// What came of a row: its model, if it was asked for.
-type Verdict<E> = Result<Option<<E as EntityTrait>::Model>, Conflict>;
+pub(super) type Verdict<E> = Result<Option<<E as EntityTrait>::Model>, Conflict>;
 
 /// What a number of statements have written.
 struct Written<E: Versioned> {
@@ -53,8 +63,13 @@ struct Written<E: Versioned> {
 }
 
 impl<E: Versioned> Updates<E> {
-    pub(super) fn of(mut models: Vec<E::ActiveModel>, backend: DbBackend, mode: Mode, reads: bool) -> Result<Self, Error> {
-        let operation = Operation::UpdateBatch;
+    pub(super) fn of(
+        mut models: Vec<E::ActiveModel>,
+        backend: DbBackend,
+        operation: Operation,
+        mode: Mode,
+        reads: Reads,
+    ) -> Result<Self, Error> {
         let rows = Rows::<E>::of(&models, operation)?;
         let mut all = Vec::with_capacity(models.len());
         for (index, model) in models.iter_mut().enumerate() {
@@ -72,13 +87,14 @@ impl<E: Versioned> Updates<E> {
                 knowledge,
             }));
         }
+        // A version that the column may round must be seen.
         let is_rounded = <E::Version as VersionType>::Repr::KIND == Kind::Timestamp;
         Ok(Self {
             rows,
             models,
             changes: all,
             mode,
-            reads: reads || is_rounded,
+            reads: if is_rounded { Reads::All } else { reads },
         })
     }
 
@@ -117,19 +133,25 @@ impl<E: Versioned> Updates<E> {
     /// The names of the columns that are set.
     fn columns_of(&self, index: usize) -> Vec<&'static str> {
         let change = self.changes[index].iter();
-        change.flat_map(|change| change.columns.iter().map(IdenStatic::as_str)).collect()
+        change
+            .flat_map(|change| change.columns.iter().map(IdenStatic::as_str))
+            .collect()
     }
 
-    /// Whether the update is to return these rows, since not all of them are known.
+    /// Whether the update is to return these rows.
     fn returns<T: OpenTransaction>(&self, txn: &T, indices: &[usize]) -> bool {
-        self.reads
-            && is_available(txn)
-            && capabilities(txn.get_database_backend()).returning != Returning::Never
-            && !indices.iter().all(|index| self.is_known(*index))
+        let is_wanted = match self.reads {
+            Reads::None => false,
+            Reads::Unknown => !indices.iter().all(|index| self.is_known(*index)),
+            Reads::All => true,
+        };
+        is_wanted && is_available(txn) && capabilities(txn.get_database_backend()).returning != Returning::Never
     }
 
     fn is_known(&self, index: usize) -> bool {
-        self.changes[index].as_ref().is_some_and(|change| change.knowledge == Knowledge::Exact)
+        self.changes[index]
+            .as_ref()
+            .is_some_and(|change| change.knowledge == Knowledge::Exact)
     }
 
     async fn returning<T: OpenTransaction>(
@@ -157,7 +179,7 @@ impl<E: Versioned> Updates<E> {
     ) -> Result<(), Error> {
         let mut unread = Vec::new();
         for index in indices {
-            let model = if !self.reads {
+            let model = if self.reads == Reads::None {
                 None
             } else if let Some(model) = written.returned.remove(self.rows.key(*index)) {
                 Some(self.stored(*index, model)?)
@@ -187,6 +209,22 @@ impl<E: Versioned> Updates<E> {
             Some(change) => stored::<E>(model, change.next.clone(), self.rows.operation()),
             None => Ok(model),
         }
+    }
+
+    /// Writes rows whose locks are held.
+    pub(super) async fn write_held<T: OpenTransaction>(
+        &self,
+        txn: &T,
+        wait: LockWait,
+        mut changed: Vec<usize>,
+        verdicts: &mut [Option<Verdict<E>>],
+    ) -> Result<(), Error> {
+        let mut written = self.write(txn, &changed, false).await?;
+        if !written.short.is_empty() {
+            self.held_back(txn, wait, &mut written, verdicts).await?;
+            changed.retain(|index| !matches!(verdicts[*index], Some(Err(_))));
+        }
+        self.models(txn, wait, &mut written, &changed, verdicts).await
     }
 
     /// What became of rows that are locked, some of which an update has not reached: a trigger or a policy has held them back.
@@ -223,8 +261,7 @@ impl<E: Versioned> Batch for Updates<E> {
     type Output = Vec<Verdict<E>>;
 
     async fn at_once<T: OpenTransaction>(&self, txn: &T, wait: LockWait) -> Result<Option<Self::Output>, Error> {
-        let mut verdicts: Vec<Option<Verdict<E>>> = Vec::new();
-        verdicts.resize_with(self.rows.len(), || None);
+        let mut verdicts = self.rows.unknown();
         let unchanged = self.rows.ordered(|index| self.changes[index].is_none());
         if !unchanged.is_empty() {
             for (index, verdict) in unchanged.iter().zip(self.rows.judge(txn, wait, &unchanged).await?) {
@@ -245,8 +282,7 @@ impl<E: Versioned> Batch for Updates<E> {
     }
 
     async fn under_locks<T: OpenTransaction>(&self, txn: &T, wait: LockWait) -> Result<Self::Output, Error> {
-        let mut verdicts: Vec<Option<Verdict<E>>> = Vec::new();
-        verdicts.resize_with(self.rows.len(), || None);
+        let mut verdicts = self.rows.unknown();
         let all = self.rows.ordered(|_| true);
         for (index, verdict) in all.iter().zip(self.rows.judge(txn, wait, &all).await?) {
             verdicts[*index] = Some(verdict.map(Some));
@@ -255,13 +291,8 @@ impl<E: Versioned> Batch for Updates<E> {
             self.rows.all_or_none(&verdicts)?;
         }
         let is_to_write = |index: usize| self.changes[index].is_some() && matches!(verdicts[index], Some(Ok(_)));
-        let mut changed = self.rows.ordered(is_to_write);
-        let mut written = self.write(txn, &changed, false).await?;
-        if !written.short.is_empty() {
-            self.held_back(txn, wait, &mut written, &mut verdicts).await?;
-            changed.retain(|index| matches!(verdicts[*index], Some(Ok(_))));
-        }
-        self.models(txn, wait, &mut written, &changed, &mut verdicts).await?;
+        let changed = self.rows.ordered(is_to_write);
+        self.write_held(txn, wait, changed, &mut verdicts).await?;
         if self.mode == Mode::AllOrNone {
             self.rows.all_or_none(&verdicts)?;
         }

@@ -52,7 +52,10 @@ impl Conflicts {
         let mut faults = conflicts.iter().map(|(_, conflict)| conflict.fault());
         let first = faults.next()?;
         // Doing it all again helps only if it helps with each.
-        let fault = faults.fold(first, |worst, fault| if fault == Fault::Blocked { fault } else { worst });
+        let fault = faults.fold(
+            first,
+            |worst, fault| if fault == Fault::Blocked { fault } else { worst },
+        );
         let reason = Reason::new(fault, None);
         Some(Self(Arc::new(Facts {
             rows,
@@ -109,7 +112,12 @@ impl<'a> IntoIterator for &'a Conflicts {
 impl fmt::Display for Conflicts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Facts { rows, conflicts, .. } = &*self.0;
-        write!(f, "{} of {rows} rows of {} are not as expected", conflicts.len(), self.table())?;
+        write!(
+            f,
+            "{} of {rows} rows of {} are not as expected",
+            conflicts.len(),
+            self.table()
+        )?;
         match conflicts.first() {
             Some((_, first)) => write!(f, "; the first: {first}"),
             None => Ok(()),

@@ -74,7 +74,10 @@ impl<'t, E: EntityTrait, T: OpenTransaction> KeyedRead<'t, E, T> {
     ) -> Result<HashSet<ValueTuple>, Error> {
         let unclear: Vec<usize> = (0..keys.len()).filter(|index| rows[*index].is_none()).collect();
         let mut found_any = false;
-        for chunk in self.chunks(unclear.iter().map(|index| keys[*index].clone()).collect(), LockOrder::AsFarAsKnown)? {
+        for chunk in self.chunks(
+            unclear.iter().map(|index| keys[*index].clone()).collect(),
+            LockOrder::AsFarAsKnown,
+        )? {
             found_any |= !self.rows(&chunk).await?.is_empty();
         }
         let mut duplicates = HashSet::new();

@@ -47,7 +47,10 @@ where
             let result = poll_times(Box::pin(work(loaded)), times).await;
             let after = seen(&rows(db).await?);
             let is_done = after == done(&before);
-            assert!(is_done || after == before, "dropped after {times} polls: {before:?} became {after:?}");
+            assert!(
+                is_done || after == before,
+                "dropped after {times} polls: {before:?} became {after:?}"
+            );
             if let Some(result) = result {
                 result?;
                 assert!(is_done, "{before:?} became {after:?}");
@@ -57,7 +60,10 @@ where
             undone += usize::from(!is_done);
         }
     }
-    assert!(half_way > 0 && undone > 0, "half-way {half_way} times, {undone} of them undone: the case shows nothing");
+    assert!(
+        half_way > 0 && undone > 0,
+        "half-way {half_way} times, {undone} of them undone: the case shows nothing"
+    );
     Ok(())
 }
 
@@ -70,7 +76,12 @@ async fn an_update_dropped_at_any_point_is_done_for_all_or_none(context: Context
         batch[1].name = Set(rows[1].name.clone());
         item::Entity::update_batch(batch).exec(&db)
     };
-    let done = |before: &[Row]| before.iter().map(|(id, qty, version)| (*id, qty + 1, version + 1)).collect();
+    let done = |before: &[Row]| {
+        before
+            .iter()
+            .map(|(id, qty, version)| (*id, qty + 1, version + 1))
+            .collect()
+    };
     drop_everywhere(&db, &context, work, done).await
 }
 
@@ -83,7 +94,13 @@ async fn verdicts_dropped_at_any_point_are_done_for_all_or_none(context: Context
         item::Entity::update_batch(batch).exec_each(&db)
     };
     let done = |before: &[Row]| {
-        let after = before.iter().map(|(id, qty, version)| if *id == 2 { (*id, *qty, *version) } else { (*id, qty + 1, version + 1) });
+        let after = before.iter().map(|(id, qty, version)| {
+            if *id == 2 {
+                (*id, *qty, *version)
+            } else {
+                (*id, qty + 1, version + 1)
+            }
+        });
         after.collect()
     };
     drop_everywhere(&db, &context, work, done).await

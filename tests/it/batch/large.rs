@@ -19,8 +19,15 @@ const ROWS: i64 = 10_000;
 /// Makes the table hold the rows 1 to this one, at version 1.
 pub(super) async fn fill(context: &Context, rows: i64) -> Outcome {
     for from in (4..=rows).step_by(1_000) {
-        let values: Vec<_> = (from..(from + 1_000).min(rows + 1)).map(|id| format!("({id}, 'n{id}', {id}, 1)")).collect();
-        context.sql(&format!("INSERT INTO item (id, name, qty, version) VALUES {}", values.join(", "))).await?;
+        let values: Vec<_> = (from..(from + 1_000).min(rows + 1))
+            .map(|id| format!("({id}, 'n{id}', {id}, 1)"))
+            .collect();
+        context
+            .sql(&format!(
+                "INSERT INTO item (id, name, qty, version) VALUES {}",
+                values.join(", ")
+            ))
+            .await?;
     }
     Ok(())
 }
@@ -38,7 +45,9 @@ async fn outdated(context: &Context) -> super::Result<Vec<item::Model>> {
     item::create(context).await?;
     fill(context, ROWS).await?;
     let mut loaded = rows(context).await?;
-    context.sql("UPDATE item SET qty = -1, version = 9 WHERE id % 100 = 17").await?;
+    context
+        .sql("UPDATE item SET qty = -1, version = 9 WHERE id % 100 = 17")
+        .await?;
     context.sql("DELETE FROM item WHERE id % 200 = 63").await?;
     shuffle(&mut loaded, &mut 7);
     Ok(loaded)
@@ -48,7 +57,10 @@ fn assert_is_right(id: i64, conflict: &Conflict) {
     assert_eq!(conflict.key().values(), [id.into()]);
     if is_stale(id) {
         assert_eq!(*conflict.found(), Found::Changed { version: 9_i64.into() });
-        assert_eq!(conflict.current::<item::Model>().map(|row| (row.id, row.qty)), Some((id, -1)));
+        assert_eq!(
+            conflict.current::<item::Model>().map(|row| (row.id, row.qty)),
+            Some((id, -1))
+        );
     } else {
         assert!(is_deleted(id), "{conflict}");
         assert_eq!(*conflict.found(), Found::Deleted);
@@ -65,7 +77,11 @@ async fn exactly_the_rows_that_are_not_as_expected_are_reported(context: Context
         match verdict {
             Ok(updated) => {
                 assert!(!is_stale(row.id) && !is_deleted(row.id), "{updated:?}");
-                let expected = item::Model { qty: 20_000 + row.id, version: 2, ..row.clone() };
+                let expected = item::Model {
+                    qty: 20_000 + row.id,
+                    version: 2,
+                    ..row.clone()
+                };
                 assert_eq!(updated, expected);
             }
             Err(conflict) => {
@@ -76,7 +92,11 @@ async fn exactly_the_rows_that_are_not_as_expected_are_reported(context: Context
     }
     assert_eq!(conflicts, 150);
     for row in rows(&context).await? {
-        let expected = if is_stale(row.id) { (-1, 9) } else { (20_000 + row.id, 2) };
+        let expected = if is_stale(row.id) {
+            (-1, 9)
+        } else {
+            (20_000 + row.id, 2)
+        };
         assert_eq!((row.qty, row.version), expected);
     }
     assert_eq!(context.number("SELECT COUNT(*) FROM item").await?, ROWS - 50);
@@ -87,7 +107,10 @@ async fn one_row_that_is_not_as_expected_keeps_all_from_being_written(context: C
     let loaded = outdated(&context).await?;
     let before = rows(&context).await?;
     let batch: Vec<_> = loaded.iter().map(|row| with_qty(row, 20_000 + row.id)).collect();
-    let err = item::Entity::update_batch(batch.clone()).exec(&context.db).await.unwrap_err();
+    let err = item::Entity::update_batch(batch.clone())
+        .exec(&context.db)
+        .await
+        .unwrap_err();
     let conflicts = err.conflicts().ok_or_else(|| format!("{err:?}"))?;
     assert_eq!((conflicts.len(), conflicts.rows()), (150, 10_000));
     for (index, conflict) in conflicts {

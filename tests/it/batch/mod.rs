@@ -32,13 +32,17 @@ async fn rows(context: &Context) -> Result<Vec<item::Model>> {
 /// The statements that write, of those that were sent.
 fn writes(statements: &[String]) -> Vec<&String> {
     let writes = statements.iter();
-    writes.filter(|sql| (sql.starts_with("UPDATE") && !sql.contains("WHERE FALSE")) || sql.starts_with("DELETE")).collect()
+    writes
+        .filter(|sql| (sql.starts_with("UPDATE") && !sql.contains("WHERE FALSE")) || sql.starts_with("DELETE"))
+        .collect()
 }
 
 /// Brings rows into an order of chance, the same for the same seed.
 fn shuffle<T>(rows: &mut [T], seed: &mut u64) {
     for last in (1..rows.len()).rev() {
-        *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        *seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         let other = (*seed >> 33) % (last as u64 + 1);
         rows.swap(last, usize::try_from(other).unwrap_or(last));
     }

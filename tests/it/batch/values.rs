@@ -30,7 +30,11 @@ fn row(id: i64) -> Model {
     let at = usize::try_from(id).unwrap_or_default();
     let text = TEXTS[at % TEXTS.len()].to_owned();
     let extreme = id % 2 == 0;
-    let bytes: Vec<u8> = if id % 3 == 0 { (0..=120).chain(200..=255).take(200).collect() } else { text.clone().into_bytes() };
+    let bytes: Vec<u8> = if id % 3 == 0 {
+        (0..=120).chain(200..=255).take(200).collect()
+    } else {
+        text.clone().into_bytes()
+    };
     let day = Date::from_ymd_opt(if extreme { 9999 } else { 1970 }, 12, 31).unwrap();
     let time = Time::from_hms_opt(23, 59, 59).unwrap();
     let document = serde_json_value(&text, id);
@@ -116,14 +120,19 @@ async fn check(context: &Context, columns: &[values::Column]) -> Outcome {
     let (batch, alone) = after.split_at(after.len() / 2);
     assert_eq!(updated, batch, "what was returned is what is stored: {columns:?}");
     for (batch, alone) in batch.iter().zip(alone) {
-        let alone = Model { id: batch.id, ..alone.clone() };
+        let alone = Model {
+            id: batch.id,
+            ..alone.clone()
+        };
         assert_eq!(*batch, alone, "{columns:?}");
     }
     Ok(())
 }
 
 fn data_columns() -> Vec<values::Column> {
-    values::Column::iter().filter(|column| !matches!(column, values::Column::Id | values::Column::Version)).collect()
+    values::Column::iter()
+        .filter(|column| !matches!(column, values::Column::Id | values::Column::Version))
+        .collect()
 }
 
 async fn all_columns_at_once_are_stored_as_by_an_update_of_one_row(context: Context) -> Outcome {
@@ -131,7 +140,10 @@ async fn all_columns_at_once_are_stored_as_by_an_update_of_one_row(context: Cont
     check(&context, &data_columns()).await?;
     let stored = values::Entity::find_by_id(6).one(&context.db).await?.ok_or("gone")?;
     let expected = row(6);
-    assert_eq!((stored.name, stored.text, stored.bytes, stored.large), (expected.name, expected.text, expected.bytes, expected.large));
+    assert_eq!(
+        (stored.name, stored.text, stored.bytes, stored.large),
+        (expected.name, expected.text, expected.bytes, expected.large)
+    );
     Ok(())
 }
 
@@ -145,17 +157,33 @@ async fn each_column_alone_is_stored_as_by_an_update_of_one_row(context: Context
 
 async fn a_value_of_megabytes_is_stored_in_a_statement_of_its_own(context: Context) -> Outcome {
     create(&context).await?;
-    context.sql(context.backend.pick("SELECT 1", "SELECT 1", "ALTER TABLE value MODIFY text LONGTEXT NOT NULL")).await?;
-    let rows = values::Entity::find().order_by_id_asc().limit(4).all(&context.db).await?;
+    context
+        .sql(context.backend.pick(
+            "SELECT 1",
+            "SELECT 1",
+            "ALTER TABLE value MODIFY text LONGTEXT NOT NULL",
+        ))
+        .await?;
+    let rows = values::Entity::find()
+        .order_by_id_asc()
+        .limit(4)
+        .all(&context.db)
+        .await?;
     let change = |row: &Model| {
         let mut model = row.clone().into_active_model();
         model.text = Set("\"é".repeat(700_000));
         model
     };
     context.take_statements();
-    values::Entity::update_batch(rows.iter().map(change)).exec(&context.db).await?;
+    values::Entity::update_batch(rows.iter().map(change))
+        .exec(&context.db)
+        .await?;
     let statements = context.take_statements();
-    assert_eq!(super::writes(&statements).len(), 4, "each is larger than what several share");
+    assert_eq!(
+        super::writes(&statements).len(),
+        4,
+        "each is larger than what several share"
+    );
     let stored = values::Entity::find_by_id(3).one(&context.db).await?.ok_or("gone")?;
     assert!(stored.text == "\"é".repeat(700_000));
     Ok(())
@@ -163,16 +191,22 @@ async fn a_value_of_megabytes_is_stored_in_a_statement_of_its_own(context: Conte
 
 async fn text_is_exact_whatever_the_character_set_of_the_database(context: Context) -> Outcome {
     context.sql("SET NAMES utf8mb4").await?;
-    context.sql(&format!("ALTER DATABASE {} CHARACTER SET latin1", context.name)).await?;
+    context
+        .sql(&format!("ALTER DATABASE {} CHARACTER SET latin1", context.name))
+        .await?;
     context.sql("CREATE TABLE item (id BIGINT PRIMARY KEY, name VARCHAR(200) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL, qty BIGINT NOT NULL, version BIGINT NOT NULL)").await?;
-    context.sql("INSERT INTO item VALUES (1, 'a', 1, 1), (2, 'b', 1, 1)").await?;
+    context
+        .sql("INSERT INTO item VALUES (1, 'a', 1, 1), (2, 'b', 1, 1)")
+        .await?;
     let db = context.connect(1).await?;
     let rows = super::rows(&context).await?;
     let change = |row: &crate::entity::item::Model| crate::entity::item::ActiveModel {
         name: format!("漢字 é 😀 {}", row.id).into_active_value(),
         ..row.clone().into_active_model()
     };
-    crate::entity::item::Entity::update_batch(rows.iter().map(change)).exec(&db).await?;
+    crate::entity::item::Entity::update_batch(rows.iter().map(change))
+        .exec(&db)
+        .await?;
     let names: Vec<_> = super::rows(&context).await?.into_iter().map(|row| row.name).collect();
     assert_eq!(names, ["漢字 é 😀 1", "漢字 é 😀 2"]);
     Ok(())

@@ -33,21 +33,51 @@ macro_rules! checked {
         create(&context, $column).await?;
         let mut rows = Vec::new();
         for id in 1..=3 {
-            rows.push(ActiveModel { id: Set(id), name: Set("a".to_owned()), version: NotSet }.insert(&context.db).await?);
+            rows.push(
+                ActiveModel {
+                    id: Set(id),
+                    name: Set("a".to_owned()),
+                    version: NotSet,
+                }
+                .insert(&context.db)
+                .await?,
+            );
         }
-        let change = |row: &Model, name: &str| ActiveModel { name: Set(name.to_owned()), ..row.clone().into_active_model() };
-        let updated = Entity::update_batch(rows.iter().map(|row| change(row, "b"))).exec(&context.db).await?;
+        let change = |row: &Model, name: &str| ActiveModel {
+            name: Set(name.to_owned()),
+            ..row.clone().into_active_model()
+        };
+        let updated = Entity::update_batch(rows.iter().map(|row| change(row, "b")))
+            .exec(&context.db)
+            .await?;
         assert_eq!(Entity::find().order_by_id_asc().all(&context.db).await?, updated);
-        assert!(rows.iter().zip(&updated).all(|(before, after)| before.version != after.version && after.name == "b"));
+        assert!(
+            rows.iter()
+                .zip(&updated)
+                .all(|(before, after)| before.version != after.version && after.name == "b")
+        );
 
-        let without = Entity::update_batch([change(&updated[2], "c")]).exec_without_returning(&context.db).await?;
+        let without = Entity::update_batch([change(&updated[2], "c")])
+            .exec_without_returning(&context.db)
+            .await?;
         assert_eq!(without.rows_affected, 1);
         let third = Entity::find_by_id(3).one(&context.db).await?.ok_or("gone")?;
-        let batch = [change(&updated[0], "d"), change(&rows[1], "d"), change(&updated[2], "d")];
+        let batch = [
+            change(&updated[0], "d"),
+            change(&rows[1], "d"),
+            change(&updated[2], "d"),
+        ];
         let verdicts = Entity::update_batch(batch.clone()).exec_each(&context.db).await?;
-        let [Ok(first), Err(second_conflict), Err(third_conflict)] = verdicts.as_slice() else { panic!("{verdicts:?}") };
+        let [Ok(first), Err(second_conflict), Err(third_conflict)] = verdicts.as_slice() else {
+            panic!("{verdicts:?}")
+        };
         assert_eq!(first.name, "d");
-        assert_eq!(*second_conflict.found(), Found::Changed { version: updated[1].version.clone().into() });
+        assert_eq!(
+            *second_conflict.found(),
+            Found::Changed {
+                version: updated[1].version.clone().into()
+            }
+        );
         assert_eq!(third_conflict.current::<Model>(), Some(&third));
         let err = Entity::update_batch(batch).exec(&context.db).await.unwrap_err();
         assert_eq!(err.conflicts().map(optlock::Conflicts::len), Some(3));
@@ -115,7 +145,13 @@ async fn an_expected_timestamp_may_come_with_another_offset(context: Context) ->
     create(&context, column).await?;
     let mut batch = Vec::new();
     for id in 1..=2 {
-        let row = ActiveModel { id: Set(id), name: Set("a".to_owned()), version: NotSet }.insert(&context.db).await?;
+        let row = ActiveModel {
+            id: Set(id),
+            name: Set("a".to_owned()),
+            version: NotSet,
+        }
+        .insert(&context.db)
+        .await?;
         let offset = DateTimeWithTimeZone::parse_from_rfc3339("2026-01-01T00:00:00+05:30")?;
         let mut change = row.clone().into_active_model();
         change.name = Set("b".to_owned());
@@ -133,7 +169,11 @@ async fn an_expected_timestamp_may_come_with_another_offset(context: Context) ->
 async fn a_u64_is_refused_before_any_sql(context: Context) -> Outcome {
     use versions::by_u64::{ActiveModel, Entity};
 
-    let row = || ActiveModel { id: Set(1), name: Set("a".to_owned()), version: Set(1) };
+    let row = || ActiveModel {
+        id: Set(1),
+        name: Set("a".to_owned()),
+        version: Set(1),
+    };
     let err = Entity::update_batch([row()]).exec(&context.db).await.unwrap_err();
     assert!(matches!(err, Error::Unsupported(_)), "{err:?}");
     let err = Entity::delete_batch([row()]).exec(&context.db).await.unwrap_err();
@@ -146,9 +186,14 @@ async fn a_column_that_rounds_versions_is_reported(context: Context) -> Outcome 
     use versions::by_naive::{ActiveModel, Entity};
 
     create(&context, context.backend.pick("TEXT", "TIMESTAMP(0)", "DATETIME")).await?;
-    context.sql("INSERT INTO doc VALUES (1, 'a', '2020-01-01 00:00:00'), (2, 'a', '2020-01-01 00:00:00')").await?;
+    context
+        .sql("INSERT INTO doc VALUES (1, 'a', '2020-01-01 00:00:00'), (2, 'a', '2020-01-01 00:00:00')")
+        .await?;
     let rows = Entity::find().all(&context.db).await?;
-    let change = |row: &versions::by_naive::Model| ActiveModel { name: Set("b".to_owned()), ..row.clone().into_active_model() };
+    let change = |row: &versions::by_naive::Model| ActiveModel {
+        name: Set("b".to_owned()),
+        ..row.clone().into_active_model()
+    };
     let batch = || Entity::update_batch(rows.iter().map(change));
     for err in [
         batch().exec(&context.db).await.map(drop).unwrap_err(),
@@ -157,6 +202,10 @@ async fn a_column_that_rounds_versions_is_reported(context: Context) -> Outcome 
     ] {
         assert!(matches!(err, Error::Imprecise(_)), "{err:?}");
     }
-    assert_eq!(context.number("SELECT COUNT(*) FROM doc WHERE name = 'a'").await?, 2, "all of it is undone");
+    assert_eq!(
+        context.number("SELECT COUNT(*) FROM doc WHERE name = 'a'").await?,
+        2,
+        "all of it is undone"
+    );
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Batches in transactions of the caller's.
 
-use optlock::prelude::*;
 use optlock::Error;
+use optlock::prelude::*;
 use sea_orm::TransactionTrait;
 
 use super::{rows, with_qty};
@@ -33,7 +33,14 @@ async fn a_batch_is_part_of_the_transaction(context: Context) -> Outcome {
             assert_eq!(rows(&context).await?, loaded);
         }
     }
-    assert_eq!(rows(&context).await?.iter().map(|row| (row.id, row.version)).collect::<Vec<_>>(), [(1, 2), (2, 2)]);
+    assert_eq!(
+        rows(&context)
+            .await?
+            .iter()
+            .map(|row| (row.id, row.version))
+            .collect::<Vec<_>>(),
+        [(1, 2), (2, 2)]
+    );
     Ok(())
 }
 
@@ -42,8 +49,17 @@ async fn conflicts_leave_the_transaction_as_it_was(context: Context) -> Outcome 
     let loaded = rows(&context).await?;
     context.sql("UPDATE item SET version = 2 WHERE id = 3").await?;
     let txn = context.db.begin().await?;
-    let first = item::Entity::update_batch([with_qty(&loaded[0], 11)]).exec(&txn).await?;
-    let err = item::Entity::update_batch([with_qty(&first[0], 12), with_qty(&loaded[1], 21), with_qty(&loaded[2], 31)]).exec(&txn).await.unwrap_err();
+    let first = item::Entity::update_batch([with_qty(&loaded[0], 11)])
+        .exec(&txn)
+        .await?;
+    let err = item::Entity::update_batch([
+        with_qty(&first[0], 12),
+        with_qty(&loaded[1], 21),
+        with_qty(&loaded[2], 31),
+    ])
+    .exec(&txn)
+    .await
+    .unwrap_err();
     assert_eq!(err.conflicts().map(optlock::Conflicts::len), Some(1));
     txn.commit().await?;
     assert_eq!(stored(&context, 1).await?, ("a".to_owned(), 11, 2));
@@ -78,7 +94,9 @@ async fn the_rows_are_held_until_the_end(context: Context) -> Outcome {
     item::create(&context).await?;
     let loaded = rows(&context).await?;
     let txn = context.db.begin().await?;
-    item::Entity::update_batch([with_qty(&loaded[0], 7), loaded[1].clone().into_active_model()]).exec(&txn).await?;
+    item::Entity::update_batch([with_qty(&loaded[0], 7), loaded[1].clone().into_active_model()])
+        .exec(&txn)
+        .await?;
     for id in [1, 2] {
         // On SQLite, it is the database that is held.
         let rival = context.other.begin().await?;

@@ -3,6 +3,8 @@
 mod mysql;
 mod postgres;
 mod sqlite;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::ops::Range;
@@ -26,6 +28,8 @@ pub(crate) struct Batching {
     pub(crate) update: fn(&BatchUpdate, Range<usize>) -> Statement,
     /// How many rows a delete takes.
     pub(crate) deleted_rows: usize,
+    /// How many parameters a statement can have.
+    pub(crate) max_parameters: usize,
 }
 
 /// An update of rows by their keys and versions.
@@ -89,7 +93,9 @@ impl BatchColumn {
 
 impl fmt::Debug for BatchUpdate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BatchUpdate").field("table", &self.table).finish_non_exhaustive()
+        f.debug_struct("BatchUpdate")
+            .field("table", &self.table)
+            .finish_non_exhaustive()
     }
 }
 

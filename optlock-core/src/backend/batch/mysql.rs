@@ -12,6 +12,7 @@ pub(in crate::backend) const BATCHING: Batching = Batching {
     rows,
     update,
     deleted_rows: 200,
+    max_parameters: u16::MAX as usize,
 };
 
 /// Of JSON.
@@ -22,8 +23,14 @@ const CASES: usize = 100;
 fn rows(update: &BatchUpdate) -> usize {
     match kinds(update) {
         Some(_) => ROWS,
-        None => CASES,
+        None => (BATCHING.max_parameters / cases_of_a_row(update).max(1)).clamp(1, CASES),
     }
+}
+
+/// How many parameters the cases of a row have.
+fn cases_of_a_row(update: &BatchUpdate) -> usize {
+    let keys = update.keys.len();
+    update.assigned.len() * (keys + 1) + keys + update.expected.len()
 }
 
 fn update(update: &BatchUpdate, rows: Range<usize>) -> Statement {
@@ -65,7 +72,11 @@ impl Kind {
 /// The kinds of all columns, if JSON can carry them.
 fn kinds(update: &BatchUpdate) -> Option<Vec<Kind>> {
     // A text to compare would have a collation of its own: there, it must be a parameter.
-    let compared = update.keys.iter().chain(&update.expected).map(|column| kind(column).filter(|kind| *kind != Kind::Text));
+    let compared = update
+        .keys
+        .iter()
+        .chain(&update.expected)
+        .map(|column| kind(column).filter(|kind| *kind != Kind::Text));
     compared.chain(update.assigned.iter().map(kind)).collect()
 }
 
@@ -103,18 +114,29 @@ fn by_json(update: &BatchUpdate, kinds: &[Kind], rows: Range<usize>) -> Statemen
     }
     json.push(']');
 
-    let columns: Vec<_> = kinds.iter().enumerate().map(|(number, kind)| {
-        format!("column{} {} PATH '$[{number}]' ERROR ON ERROR", number + 1, kind.sql_type())
-    }).collect();
+    let columns: Vec<_> = kinds
+        .iter()
+        .enumerate()
+        .map(|(number, kind)| {
+            format!(
+                "column{} {} PATH '$[{number}]' ERROR ON ERROR",
+                number + 1,
+                kind.sql_type()
+            )
+        })
+        .collect();
     let mut read = kinds.iter().enumerate().map(|(number, kind)| kind.read(listed(number)));
     let mut on = Condition::all();
     for (key, value) in update.keys.iter().zip(&mut read) {
         on = on.add(key.equals(value));
     }
     on = on.add(at_expected(update, &mut read));
-    let assigned: Vec<_> = update.assigned.iter().zip(read).map(|(column, value)| {
-        format!("{} = {}", text(column.column.clone()), text((column.save_as)(value)))
-    }).collect();
+    let assigned: Vec<_> = update
+        .assigned
+        .iter()
+        .zip(read)
+        .map(|(column, value)| format!("{} = {}", text(column.column.clone()), text((column.save_as)(value))))
+        .collect();
     let sql = format!(
         "UPDATE JSON_TABLE(?, '$[*]' COLUMNS ({})) AS {LIST} STRAIGHT_JOIN {} ON {} SET {}",
         columns.join(", "),
@@ -132,7 +154,10 @@ fn text(expression: SimpleExpr) -> String {
 }
 
 fn table(update: &BatchUpdate) -> String {
-    let select = Query::select().expr(Expr::val(1)).from(update.table.clone()).to_string(MysqlQueryBuilder);
+    let select = Query::select()
+        .expr(Expr::val(1))
+        .from(update.table.clone())
+        .to_string(MysqlQueryBuilder);
     select.strip_prefix("SELECT 1 FROM ").unwrap_or_default().to_owned()
 }
 
@@ -186,7 +211,9 @@ fn write_text(json: &mut String, value: &str) -> std::fmt::Result {
 fn by_cases(update: &BatchUpdate, rows: Range<usize>) -> Statement {
     let is = |row: usize| {
         let keys = update.keys.iter();
-        keys.fold(Condition::all(), |all, key| all.add(key.equals(Expr::val(plain(&key.values[row])))))
+        keys.fold(Condition::all(), |all, key| {
+            all.add(key.equals(Expr::val(plain(&key.values[row]))))
+        })
     };
     let mut statement = Query::update();
     statement.table(update.table.clone());
@@ -197,7 +224,10 @@ fn by_cases(update: &BatchUpdate, rows: Range<usize>) -> Statement {
         statement.value(column.name.clone(), cases);
     }
     let any = rows.fold(Condition::any(), |any, row| {
-        let mut expected = update.expected.iter().map(|column| Expr::val(plain(&column.values[row])));
+        let mut expected = update
+            .expected
+            .iter()
+            .map(|column| Expr::val(plain(&column.values[row])));
         any.add(is(row).add(at_expected(update, &mut expected)))
     });
     statement.cond_where(any);

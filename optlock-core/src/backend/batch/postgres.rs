@@ -11,6 +11,7 @@ pub(in crate::backend) const BATCHING: Batching = Batching {
     rows,
     update,
     deleted_rows: 200,
+    max_parameters: u16::MAX as usize,
 };
 
 /// Of arrays, and of a list of values.
@@ -21,7 +22,7 @@ fn rows(update: &BatchUpdate) -> usize {
     if update.columns().all(fits_array) {
         return ROWS;
     }
-    (usize::from(u16::MAX) / update.columns().count().max(1)).clamp(1, VALUES_ROWS)
+    (BATCHING.max_parameters / update.columns().count().max(1)).clamp(1, VALUES_ROWS)
 }
 
 fn update(update: &BatchUpdate, rows: Range<usize>) -> Statement {
@@ -54,7 +55,10 @@ fn unnested(list: &mut SelectStatement, number: usize, flags: &mut usize, values
     }
     let flag = *flags;
     *flags += 1;
-    list.expr_as(unnest(array(values.iter().map(|value| is_null(value).into()).collect())?), name(flag));
+    list.expr_as(
+        unnest(array(values.iter().map(|value| is_null(value).into()).collect())?),
+        name(flag),
+    );
     let null = filler.as_null();
     Some(Expr::case(listed(flag), Expr::val(null)).finally(listed(number)).into())
 }

@@ -9,12 +9,11 @@ pub(in crate::backend) const BATCHING: Batching = Batching {
     update: |update, rows| update_from_values(DbBackend::Sqlite, update, rows),
     // Each is an OR, and an expression is at most 1,000 deep.
     deleted_rows: 200,
+    max_parameters: 32_766,
 };
 
-/// A statement has at most 32,766 parameters.
-const PARAMETERS: usize = 32_766;
 const ROWS: usize = 1_000;
 
 fn rows(update: &BatchUpdate) -> usize {
-    (PARAMETERS / update.columns().count().max(1)).clamp(1, ROWS)
+    (BATCHING.max_parameters / update.columns().count().max(1)).clamp(1, ROWS)
 }
