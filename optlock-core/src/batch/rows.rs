@@ -25,7 +25,7 @@ pub(super) enum Mode {
 
 /// The rows of a batch in the caller's order, each once.
 pub(super) struct Rows<E: Versioned> {
-    rows: Vec<Row<E>>,
+    expected: Vec<Row<E>>,
     keys: Vec<ValueTuple>,
     /// Their indices in the order of their keys, as far as that is known here, so that callers write in the same order.
     by_key: Vec<usize>,
@@ -34,7 +34,7 @@ pub(super) struct Rows<E: Versioned> {
 
 impl<E: Versioned> Rows<E> {
     pub(super) fn of(models: &[E::ActiveModel], operation: Operation) -> Result<Self, Error> {
-        let mut rows = Vec::with_capacity(models.len());
+        let mut expected: Vec<Row<E>> = Vec::with_capacity(models.len());
         let mut keys = Vec::with_capacity(models.len());
         let mut seen = HashSet::with_capacity(models.len());
         for model in models {
@@ -44,15 +44,15 @@ impl<E: Versioned> Rows<E> {
             if !seen.insert(key.clone()) {
                 return Err(DuplicateKey::new(table::<E>(), row.row_key(), operation).into());
             }
-            rows.push(row);
+            expected.push(row);
             keys.push(key);
         }
-        let mut by_key: Vec<usize> = (0..rows.len()).collect();
+        let mut by_key: Vec<usize> = (0..expected.len()).collect();
         by_key.sort_by_cached_key(|index| -> Vec<Rank> {
-            rows[*index].key().iter().map(|(_, value)| rank(value)).collect()
+            expected[*index].key().iter().map(|(_, value)| rank(value)).collect()
         });
         Ok(Self {
-            rows,
+            expected,
             keys,
             by_key,
             operation,
@@ -60,7 +60,7 @@ impl<E: Versioned> Rows<E> {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.rows.len()
+        self.expected.len()
     }
 
     /// Room for what becomes of each row.
@@ -73,7 +73,7 @@ impl<E: Versioned> Rows<E> {
     }
 
     pub(super) fn row(&self, index: usize) -> &Row<E> {
-        &self.rows[index]
+        &self.expected[index]
     }
 
     pub(super) fn key(&self, index: usize) -> &ValueTuple {

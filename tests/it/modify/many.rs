@@ -255,7 +255,7 @@ async fn rows_that_change_are_written_in_one_statement(context: Context) -> Outc
     context.take_statements();
     let rows = item::Entity::modify_all(&context.db, [3, 1, 2], |row| row.qty += 1).await?;
     assert_eq!(rows.iter().map(|row| row.qty).collect::<Vec<_>>(), [31, 11, 21]);
-    assert_eq!(writes(&context.take_statements()), 1);
+    assert_eq!(writes(&context.take_statements()).len(), 1);
     Ok(())
 }
 

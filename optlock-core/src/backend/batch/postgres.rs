@@ -48,8 +48,8 @@ fn unnested(list: &mut SelectStatement, number: usize, flags: &mut usize, values
         return Some(listed(number));
     };
     let has_null = values.iter().any(is_null);
-    let filled = values.iter().map(|value| if is_null(value) { filler } else { value });
-    list.expr_as(unnest(array(filled.cloned().collect())?), name(number));
+    let without_null = values.iter().map(|value| if is_null(value) { filler } else { value });
+    list.expr_as(unnest(array(without_null.cloned().collect())?), name(number));
     if !has_null {
         return Some(listed(number));
     }

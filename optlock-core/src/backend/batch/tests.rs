@@ -1,3 +1,5 @@
+//! The statements of a batch, as each backend is sent them.
+
 use sea_orm::sea_query::{Alias, IntoIden, IntoTableRef};
 
 use super::*;
