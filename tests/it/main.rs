@@ -17,6 +17,7 @@ mod entity;
 mod proxy;
 mod wait;
 
+mod batch;
 mod cancel;
 mod codes;
 mod conflict;
@@ -54,6 +55,15 @@ use case::Case;
 /// Every case, by the file it is in.
 fn cases() -> Vec<Case> {
     [
+        batch::cancel::CASES,
+        batch::delete::CASES,
+        batch::keys::CASES,
+        batch::large::CASES,
+        batch::race::CASES,
+        batch::update::CASES,
+        batch::values::CASES,
+        batch::versions::CASES,
+        batch::within::CASES,
         cancel::CASES,
         codes::CASES,
         conflict::CASES,
