@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock, Mutex};
-use std::task::{Context as TaskContext, Waker};
+use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use optlock::prelude::*;
@@ -40,14 +40,15 @@ pub(super) const PATIENT: Policy<'static> = Policy::new().without_deadline().clo
 /// The same, and stores with others.
 pub(super) const COMBINED: Policy<'static> = PATIENT.combine();
 
-/// Polls a future once, within a closure or not. Whether it is still pending.
-pub(super) fn is_pending<T>(call: &mut Call<T>) -> bool {
+/// Polls a future once, within a closure or not.
+pub(super) fn poll_once<T>(call: &mut Call<T>) -> Poll<T> {
     // Without the budget of the task, which would hold back the last ones of many.
-    tokio::task::block_in_place(|| {
-        call.as_mut()
-            .poll(&mut TaskContext::from_waker(Waker::noop()))
-            .is_pending()
-    })
+    tokio::task::block_in_place(|| call.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())))
+}
+
+/// Polls a future once. Whether it is still pending.
+pub(super) fn is_pending<T>(call: &mut Call<T>) -> bool {
+    poll_once(call).is_pending()
 }
 
 /// Has calls line up for a row, in this order, while somebody has the turn who changes nothing and leaves the row as it has read it.
