@@ -140,14 +140,14 @@ impl Target {
             ],
             Backend::Sqlite => &[
                 ("version", "SELECT sqlite_version()"),
-                ("journal_mode", "SELECT journal_mode FROM pragma_journal_mode"),
+                ("journal_mode", "PRAGMA journal_mode"),
                 (
                     "synchronous (2 is FULL)",
-                    "SELECT CAST(synchronous AS TEXT) FROM pragma_synchronous",
+                    "PRAGMA synchronous",
                 ),
                 (
                     "wal_autocheckpoint",
-                    "SELECT CAST(wal_autocheckpoint AS TEXT) FROM pragma_wal_autocheckpoint",
+                    "PRAGMA wal_autocheckpoint",
                 ),
             ],
         };
@@ -219,7 +219,11 @@ async fn text(db: &DatabaseConnection, question: &str) -> Result<String> {
         .query_one_raw(statement)
         .await?
         .ok_or_else(|| format!("no answer to {question}"))?;
-    Ok(row.try_get_by_index(0)?)
+    // Pragmas answer with numbers.
+    match row.try_get_by_index::<i32>(0) {
+        Ok(number) => Ok(number.to_string()),
+        Err(_) => Ok(row.try_get_by_index(0)?),
+    }
 }
 
 fn quiet(url: &str) -> ConnectOptions {

@@ -29,7 +29,7 @@ pub(super) async fn run(target: &Target, length: Length) -> Result<Findings> {
             rounds: Vec::new(),
         })
         .collect();
-    let mut progress = Progress::new(format!("single, {}", target.backend.title()), rounds);
+    let mut progress = Progress::new(format!("single, {}", target.backend.title()), rounds + 1);
     // A first round, which is not counted, prepares the statements.
     for round in 0..=rounds {
         for turn in 0..entrants.len() {

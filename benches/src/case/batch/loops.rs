@@ -71,23 +71,29 @@ impl Way for OnMariaDb {
 /// The same with this library's `update`, which returns each row.
 pub(super) struct Ours {
     db: DatabaseConnection,
-    models: HashMap<i32, plain::Model>,
+    rows: HashMap<i32, plain::Model>,
+    models: Vec<product::ActiveModel>,
 }
 
 impl Ours {
     pub(super) async fn new(target: &Target, rows: &[plain::Model]) -> Result<Self> {
         Ok(Self {
             db: target.pool("batch", 1).await?,
-            models: rows.iter().map(|row| (row.id, row.clone())).collect(),
+            rows: rows.iter().map(|row| (row.id, row.clone())).collect(),
+            models: Vec::new(),
         })
     }
 }
 
 #[async_trait]
 impl Way for Ours {
-    async fn write(&mut self, change: &Change) -> Result<()> {
+    fn prepare(&mut self, change: &Change) {
+        self.models = models(&self.rows, change);
+    }
+
+    async fn write(&mut self, _: &Change) -> Result<()> {
         let txn = self.db.begin().await?;
-        for model in models(&self.models, change) {
+        for model in self.models.drain(..) {
             model.update(&txn).await?;
         }
         Ok(txn.commit().await?)

@@ -30,6 +30,9 @@ pub(super) struct Change {
 /// A way to write all of them.
 #[async_trait]
 trait Way: Send {
+    /// Makes what the caller would hold already; not counted.
+    fn prepare(&mut self, _: &Change) {}
+
     async fn write(&mut self, change: &Change) -> Result<()>;
 }
 
@@ -56,12 +59,13 @@ pub(super) async fn run(target: &Target, length: Length) -> Result<Findings> {
         database::fill(&setup, i32::try_from(size)?, 100).await?;
         let mut version = 1;
         let mut entrants = enter_all(target, &setup).await?;
-        let mut progress = Progress::new(format!("batch of {size}, {}", backend.title()), repetitions);
+        let mut progress = Progress::new(format!("batch of {size}, {}", backend.title()), repetitions + 1);
         // The first repetition is not counted: it prepares the statements.
         for repetition in 0..=repetitions {
             for turn in 0..entrants.len() {
                 let number = (repetition + turn) % entrants.len();
                 let change = change(size, version)?;
+                entrants[number].way.prepare(&change);
                 let started = Instant::now();
                 entrants[number].way.write(&change).await?;
                 let took = started.elapsed();
