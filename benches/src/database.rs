@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use tempfile::TempDir;
 
-use crate::product::plain;
+use crate::table::plain;
 use crate::{Result, machine};
 
 const DATABASE: &str = "optlock_bench";
@@ -141,14 +141,8 @@ impl Target {
             Backend::Sqlite => &[
                 ("version", "SELECT sqlite_version()"),
                 ("journal_mode", "PRAGMA journal_mode"),
-                (
-                    "synchronous (2 is FULL)",
-                    "PRAGMA synchronous",
-                ),
-                (
-                    "wal_autocheckpoint",
-                    "PRAGMA wal_autocheckpoint",
-                ),
+                ("synchronous (2 is FULL)", "PRAGMA synchronous"),
+                ("wal_autocheckpoint", "PRAGMA wal_autocheckpoint"),
             ],
         };
         let pool = self.pool("settings", 1).await?;

@@ -7,10 +7,10 @@ mod database;
 mod machine;
 mod options;
 mod plot;
-mod product;
 mod progress;
 mod report;
 mod stats;
+mod table;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -81,7 +81,7 @@ async fn measure(case: Case, backend: Option<Backend>, options: &Options) -> Res
     );
     let mut settings = Vec::new();
     let findings = if let Some(backend) = backend {
-        command += &format!(" --backend {}", backend.name());
+        command = format!("{command} --backend {}", backend.name());
         let target = Target::open(backend).await?;
         settings = target.settings().await?;
         case.run(&target, options.length).await?

@@ -164,7 +164,7 @@ fn text<B: DrawingBackend>(
     area: &Area<B>,
     what: &str,
     place: Point,
-    side: HPos,
+    anchor: HPos,
     size: u32,
     color: RGBColor,
 ) -> Result<(), Box<dyn std::error::Error>>
@@ -173,7 +173,7 @@ where
 {
     let style = TextStyle::from(("sans-serif", size).into_font())
         .color(&color)
-        .pos(Pos::new(side, VPos::Center));
+        .pos(Pos::new(anchor, VPos::Center));
     area.draw(&Text::new(what.to_owned(), place, style))?;
     Ok(())
 }

@@ -127,19 +127,23 @@ fn write_table(text: &mut String, table: &Table) -> Result<()> {
     Ok(())
 }
 
-/// One table, with a column for each set of facts, as the cases need not have run on one day.
+/// What all cases have in common, and then what they do not, as they need not have run on one day.
 fn write_machines(text: &mut String, all: &[Data]) -> Result<()> {
-    *text += "\n## Machine\n\n| case | facts |\n| --- | --- |\n";
+    *text += "\n## Machine\n\n| | |\n| --- | --- |\n";
+    let Some(first) = all.first() else {
+        return Ok(());
+    };
+    let is_common = |fact: &&(String, String)| all.iter().all(|data| data.machine.contains(fact));
+    for (name, value) in first.machine.iter().filter(is_common) {
+        writeln!(text, "| {name} | {value} |")?;
+    }
     for data in all {
         let backend = data
             .backend
             .map_or(String::new(), |backend| format!(", {}", backend.title()));
-        let facts: Vec<_> = data
-            .machine
-            .iter()
-            .map(|(name, value)| format!("{name}: {value}"))
-            .collect();
-        writeln!(text, "| {}{backend} | {} |", data.case.name(), facts.join("; "))?;
+        let own = data.machine.iter().filter(|fact| !is_common(fact));
+        let own: Vec<_> = own.map(|(name, value)| format!("{name}: {value}")).collect();
+        writeln!(text, "| {}{backend} | {} |", data.case.name(), own.join("; "))?;
     }
     Ok(())
 }

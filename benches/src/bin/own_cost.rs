@@ -3,8 +3,8 @@
 //! Arguments: the backend that the connection claims to be, who updates, and how often. Prints the nanoseconds, the
 //! allocations and the allocated bytes of all of them.
 
-#[path = "../product.rs"]
-mod product;
+#[path = "../table.rs"]
+mod table;
 
 use std::alloc::System;
 use std::error::Error;
@@ -15,7 +15,7 @@ use optlock::prelude::*;
 use sea_orm::{ActiveModelTrait, ConnectOptions, Database, DbBackend, ExecResult, QueryResult, Statement};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
-use product::{plain, product as versioned};
+use table::{plain, product};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -101,7 +101,7 @@ async fn main() -> Result<()> {
         _ => DbBackend::Sqlite,
     };
     let updates: u32 = updates.parse()?;
-    let wire = Wire::stocked(backend, updates.max(2_000)).await?;
+    let wire = Wire::stocked(backend, updates.max(400)).await?;
     let (ours, theirs) = (row(), plain_row());
     // The first one fills what is filled once.
     update(who, &ours, &theirs, &wire).await?;
@@ -117,7 +117,7 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-async fn update(who: &str, ours: &versioned::Model, theirs: &plain::Model, wire: &Wire) -> Result<()> {
+async fn update(who: &str, ours: &product::Model, theirs: &plain::Model, wire: &Wire) -> Result<()> {
     match who {
         "sea-orm" | "sea-orm-no-row" => {
             let mut model = theirs.clone().into_active_model();
@@ -142,8 +142,8 @@ async fn update(who: &str, ours: &versioned::Model, theirs: &plain::Model, wire:
     Ok(())
 }
 
-fn row() -> versioned::Model {
-    versioned::Model {
+fn row() -> product::Model {
+    product::Model {
         id: 1,
         name: "product 1".to_owned(),
         stock: 8,

@@ -18,7 +18,7 @@ use async_trait::async_trait;
 
 use crate::Result;
 use crate::database::{Backend, Target};
-use crate::product::plain;
+use crate::table::plain;
 
 /// What ratios refer to.
 pub(crate) const SEA_ORM: &str = "SeaORM `update`, unchecked";

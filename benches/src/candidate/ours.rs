@@ -4,7 +4,7 @@ use optlock::prelude::*;
 
 use super::{Pick, Share, Way};
 use crate::Result;
-use crate::product::{plain, product};
+use crate::table::{plain, product};
 
 /// The pool and the models, which all of them have.
 struct Loaded {

@@ -8,7 +8,7 @@ use sea_orm::{
 
 use super::{Pick, Share, Way, exactly_one};
 use crate::Result;
-use crate::product::plain;
+use crate::table::plain;
 
 pub(super) struct Update {
     db: DatabaseConnection,

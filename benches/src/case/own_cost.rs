@@ -19,8 +19,8 @@ const WHO: [(&str, &str, usize); 4] = [
 ];
 
 /// Two runs under valgrind, whose difference leaves out how a process starts.
-const FEW: u32 = 500;
-const MORE: u32 = 1_500;
+const FEW: u32 = 100;
+const MORE: u32 = 400;
 
 /// Of one update.
 #[derive(Default)]

@@ -11,7 +11,7 @@ use sqlx::{Connection as _, MySql, Postgres, Sqlite};
 use super::{Change, Way};
 use crate::Result;
 use crate::database::{Backend, Target};
-use crate::product::{plain, product};
+use crate::table::{plain, product};
 
 const RETURNING: &str = "UPDATE product SET stock = $1, version = version + 1 WHERE id = $2 AND version = $3 \
                          RETURNING id, name, stock, price, note, version";

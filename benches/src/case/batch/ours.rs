@@ -3,7 +3,7 @@
 use super::Way;
 use crate::Result;
 use crate::database::Target;
-use crate::product::plain;
+use crate::table::plain;
 
 /// None until the library has one.
 #[allow(clippy::unused_async)] // It will connect.

@@ -6,6 +6,8 @@ mod ways;
 
 use std::time::Duration;
 
+use sea_orm::DatabaseConnection;
+
 use crate::Result;
 use crate::data::Findings;
 use crate::database::{self, Backend, Target};
@@ -31,10 +33,10 @@ pub(super) async fn run(target: &Target, length: Length) -> Result<Findings> {
     let mut cells = Vec::new();
     for rows in rows {
         for tasks in TASKS {
-            cells.push(Cell::new(*rows, tasks, Way::of_the_grid()));
+            cells.push(Cell::new(*rows, tasks));
         }
     }
-    cells.push(Cell::new(1, CROWD, Way::of_the_crowd()));
+    cells.push(Cell::new(1, CROWD));
 
     let label = format!("contention, {}", target.backend.title());
     let mut progress = Progress::new(label, cells.len() * slices);
@@ -64,13 +66,12 @@ async fn arenas(target: &Target) -> Result<Vec<(&'static str, Arena)>> {
     let mut arenas = Vec::new();
     let mut shared = None;
     for (number, way) in Way::ALL.into_iter().enumerate() {
-        let db = match &shared {
-            Some(db) => Clone::clone(db),
-            None => {
-                let db = target.pool(&format!("contention-{number}"), connections).await?;
-                database::fill(&db, ROWS[ROWS.len() - 1], UNITS).await?;
-                db
-            }
+        let db = if let Some(db) = &shared {
+            DatabaseConnection::clone(db)
+        } else {
+            let db = target.pool(&format!("contention-{number}"), connections).await?;
+            database::fill(&db, ROWS[ROWS.len() - 1], UNITS).await?;
+            db
         };
         if target.backend != Backend::Sqlite {
             shared = Some(db.clone());

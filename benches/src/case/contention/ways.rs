@@ -9,7 +9,7 @@ use sea_orm::TransactionTrait as _;
 use sea_orm::sea_query::{Expr, ExprTrait as _};
 
 use crate::Result;
-use crate::product::{plain, product};
+use crate::table::{plain, product};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
@@ -31,24 +31,26 @@ impl Way {
         Self::Combined,
     ];
 
-    /// Without combining, which is for those who ask for it.
-    pub(super) fn of_the_grid() -> Vec<Self> {
-        Self::ALL.into_iter().filter(|way| *way != Self::Combined).collect()
-    }
-
-    /// Without the one that does not end.
-    pub(super) fn of_the_crowd() -> Vec<Self> {
-        Self::ALL.into_iter().filter(|way| *way != Self::AtOnce).collect()
+    /// Those that are worth trying with so many rows and tasks.
+    pub(super) fn of_cell(rows: i32, tasks: usize) -> Vec<Self> {
+        let is_tried = |way: &Self| match way {
+            // With so many, it does not come to an end.
+            Self::AtOnce => tasks < super::CROWD,
+            // For rows that everybody wants.
+            Self::Combined => rows == 1,
+            _ => true,
+        };
+        Self::ALL.into_iter().filter(is_tried).collect()
     }
 
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::AtOnce => "optimistic, retried at once",
             Self::Jitter => "optimistic, full jitter 1–50 ms",
-            Self::ForUpdate => "`for_update` in a transaction",
+            Self::ForUpdate => "optlock `for_update`",
             Self::ConditionalByHand => "conditional write, SeaORM by hand",
-            Self::Modify => "`modify`",
-            Self::Combined => "`modify` with `combine`",
+            Self::Modify => "optlock `modify`",
+            Self::Combined => "optlock `modify` with `combine`",
         }
     }
 
@@ -59,8 +61,8 @@ impl Way {
             Self::Jitter => optimistic(db, id, conflicts, full_jitter).await,
             Self::ForUpdate => for_update(db, id).await,
             Self::ConditionalByHand => conditional_by_hand(db, id).await,
-            Self::Modify => modify(Policy::new(), db, id, conflicts).await,
-            Self::Combined => modify(Policy::new().combine(), db, id, conflicts).await,
+            Self::Modify => modify(&Policy::new(), db, id, conflicts).await,
+            Self::Combined => modify(&Policy::new().combine(), db, id, conflicts).await,
         }
     }
 }
@@ -121,7 +123,7 @@ async fn conditional_by_hand(db: &DatabaseConnection, id: i32) -> Result<()> {
     }
 }
 
-async fn modify(policy: Policy<'_>, db: &DatabaseConnection, id: i32, conflicts: &AtomicU64) -> Result<()> {
+async fn modify(policy: &Policy<'_>, db: &DatabaseConnection, id: i32, conflicts: &AtomicU64) -> Result<()> {
     let count = |_: &optlock::Retry| {
         conflicts.fetch_add(1, Ordering::Relaxed);
     };

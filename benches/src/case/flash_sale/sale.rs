@@ -40,7 +40,8 @@ impl Outcome {
     }
 
     pub(super) fn rate_after_sell_out(&self) -> f64 {
-        as_f64(self.refused_after_sell_out) / (self.took - self.sold_out_after).as_secs_f64().max(f64::EPSILON)
+        let time = self.took.saturating_sub(self.sold_out_after).as_secs_f64();
+        as_f64(self.refused_after_sell_out) / time.max(f64::EPSILON)
     }
 
     /// By how much what the clients bought is more than what is gone, or more than there was.

@@ -9,7 +9,7 @@ use sea_orm::{QueryOrder as _, QuerySelect as _, TransactionTrait as _};
 
 use super::token;
 use crate::Result;
-use crate::product::{plain, product};
+use crate::table::{plain, product};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
@@ -53,8 +53,8 @@ impl Way {
     pub(super) async fn buy(self, db: &DatabaseConnection, buyer: i32, sold_out: &AtomicBool) -> Result<bool> {
         match self {
             Self::OneRowByHand => one_row_by_hand(db).await,
-            Self::Modify => modify(Policy::new(), db).await,
-            Self::Combined => modify(Policy::new().combine(), db).await,
+            Self::Modify => modify(&Policy::new(), db).await,
+            Self::Combined => modify(&Policy::new().combine(), db).await,
             Self::Tokens | Self::TokensInOneStatement => {
                 // Once somebody was refused, it is cheaper to ask first.
                 if sold_out.load(Ordering::Relaxed) && !any_left(db).await? {
@@ -89,7 +89,7 @@ async fn one_row_by_hand(db: &DatabaseConnection) -> Result<bool> {
     Ok(update.exec(db).await?.rows_affected == 1)
 }
 
-async fn modify(policy: Policy<'_>, db: &DatabaseConnection) -> Result<bool> {
+async fn modify(policy: &Policy<'_>, db: &DatabaseConnection) -> Result<bool> {
     #[derive(Debug)]
     enum Refusal {
         SoldOut,
