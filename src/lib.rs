@@ -58,13 +58,15 @@
 //! - [`Policy`]: when to try again and when to stop, with [`Backoff`], [`Budget`] and [`Report`]. It runs [`retry`](fn@retry) for any call, also as
 //!   [`#[optlock::retry]`](macro@retry); [`transaction()`] for a whole transaction, whose closure has a [`Txn`]; and [`Modify`] for the change of a row:
 //!   `Entity::modify(&db, key, |row| …)`. [Retries](guide::retries)
+//! - [`UpdateById`]: a change by expression and under a condition, which reads nothing first: `Entity::update_by_id(key)`, with [`Refused`] if the
+//!   condition does not hold. [`Upsert`]: a row that is inserted, or updated at its version: `Entity::upsert(active_model)`.
 //! - [`UpdateOne`], [`DeleteOne`], [`UpdateMany`], [`Insert`], [`InsertMany`], [`TryInsert`]: the builders behind
 //!   `Entity::update` and its siblings.
 //!
 //! # What is not checked
 //!
 //! Code that is generic over `ActiveModelTrait` or `EntityTrait`, or names SeaORM's traits or builders itself
-//! (`ActiveModelTrait::update(model, db)`, `Update::one(model)`); raw SQL; upserts; and `delete_by_id` and
+//! (`ActiveModelTrait::update(model, db)`, `Update::one(model)`); raw SQL; SeaORM's own upserts (`on_conflict`); and `delete_by_id` and
 //! `delete_many`, which have no version to check. GUARANTEES.md has a row for each path and database.
 //!
 //! # Features
@@ -78,10 +80,10 @@ pub use optlock_core::{
     Delays, DeleteOne, Error, Escaped, Fault, Found, Imprecise, Insert, InsertMany, InvalidPolicy, Jitter, LockError,
     LockExt, LockKeys, LockModel, LockOne, LockRows, LockSelect, LockSource, LockTables, Locked, LockedRows,
     MissingRows, Modify, ModifyIn, ModifyModel, NotLockable, NotSet, OfFirst, OpenTransaction, Operation,
-    OutcomeUnknown, Overflow, Policy, Precision, Redo, Report, Repr, Retry, RowKey, RowVersion, Savepoint, SayWait,
-    Sleep, Stop, TooManyRows, TransactionFailed, TransactionOutput, TransactionState, TryInsert, Txn, Unread,
-    Unsupported, UpdateMany, UpdateOne, VersionAssigned, VersionType, Versioned, WaitSaid, WaitUnsaid, fault,
-    lock_in_order, retry, transaction,
+    OutcomeUnknown, Overflow, Policy, Precision, Redo, Refused, Report, Repr, Retry, RowKey, RowVersion, Savepoint,
+    SayWait, Sleep, Stop, TooManyRows, TransactionFailed, TransactionOutput, TransactionState, TryInsert, Txn, Unread,
+    Unsupported, UpdateById, UpdateMany, UpdateOne, Upsert, Upserted, VersionAssigned, VersionType, Versioned,
+    WaitSaid, WaitUnsaid, fault, lock_in_order, retry, transaction,
 };
 pub use optlock_derive::{Versioned, retry};
 
@@ -115,6 +117,9 @@ pub mod guide {
 
     #[doc = include_str!("../docs/retries.md")]
     pub mod retries {}
+
+    #[doc = include_str!("../docs/hot_rows.md")]
+    pub mod hot_rows {}
 }
 
 /// The examples of the README, compiled and run with the tests.

@@ -36,7 +36,7 @@ pub(crate) fn next<E: Versioned>(
 }
 
 /// The version that follows whatever version a row is at, as an expression of the database.
-pub(crate) fn next_in_sql<E: Versioned>(backend: DbBackend) -> Result<SimpleExpr, Error> {
+pub(crate) fn next_in_sql<E: Versioned>(backend: DbBackend, operation: Operation) -> Result<SimpleExpr, Error> {
     let capabilities = capabilities(backend);
     let limit = limit::<E>(&capabilities)?;
     let column = Expr::col(E::version_column());
@@ -48,7 +48,7 @@ pub(crate) fn next_in_sql<E: Versioned>(backend: DbBackend) -> Result<SimpleExpr
             Some(advance) => Ok(advance(column, E::PRECISION.tick_micros(), initial::<E>().into())),
             None => Err(unsupported(
                 &capabilities,
-                "update_many of an entity whose version is a timestamp",
+                &format!("{operation} of an entity whose version is a timestamp"),
             )),
         },
     }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
+use crate::invalid_policy::InvalidPolicy;
+
 /// The delays between attempts.
 ///
 /// | | the delay after the n-th failure, from 0 on |
@@ -83,39 +85,6 @@ impl fmt::Debug for dyn Delays + '_ {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Delays")
     }
-}
-
-/// A number that a policy cannot have.
-///
-/// ```
-/// use std::time::Duration;
-///
-/// use optlock::{Backoff, Jitter, Policy};
-///
-/// assert_eq!(Policy::new().try_attempts(0).unwrap_err().to_string(), "a policy needs at least one attempt");
-/// let backwards = Backoff::try_new(Jitter::Full, Duration::from_secs(2), Duration::from_secs(1));
-/// assert_eq!(backwards.unwrap_err().to_string(), "the first delay, 2s, is longer than the longest one, 1s");
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum InvalidPolicy {
-    /// No attempt at all.
-    #[error("a policy needs at least one attempt")]
-    NoAttempts,
-    /// No time at all.
-    #[error("a deadline of zero leaves no time for a second attempt; say one attempt instead")]
-    NoTime,
-    /// A delay that doubles and never grows: a busy loop.
-    #[error("a delay that starts at zero never grows; say `Backoff::none()` if that is meant")]
-    NoDelay,
-    /// The base is above the cap.
-    #[error("the first delay, {base:?}, is longer than the longest one, {cap:?}")]
-    Backwards {
-        /// The first delay.
-        base: Duration,
-        /// The longest delay.
-        cap: Duration,
-    },
 }
 
 impl<'a> Backoff<'a> {

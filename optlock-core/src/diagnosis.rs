@@ -9,7 +9,7 @@ use crate::backend::{Confirming, Fault, capabilities, fault};
 use crate::entity::{Versioned, table};
 use crate::error::{Conflict, Error, Found, Loss, Operation, TooManyRows};
 use crate::row::{Row, version_of};
-use crate::value::RowVersion;
+use crate::value::{RowKey, RowVersion};
 use crate::write_lock::write_to_no_row;
 
 /// Takes the number of rows that a write to one row reached for success or failure.
@@ -63,6 +63,24 @@ pub(crate) fn changed_since<E: Versioned>(
     conflict(row, operation, found, Some(Box::new(current)), None)
 }
 
+/// The conflict of an insert with a row that has its key, and could be read or not.
+pub(crate) fn taken<E: Versioned>(
+    key: RowKey,
+    expected: RowVersion,
+    operation: Operation,
+    current: Result<E::Model, DbErr>,
+) -> Error {
+    let (found, current, cause) = match current {
+        Ok(model) => match version_of::<E>(&model).map(RowVersion::from) {
+            Ok(version) if version == expected => (Found::Blocked, Some(Box::new(model) as _), None),
+            Ok(version) => (Found::Changed { version }, Some(Box::new(model) as _), None),
+            Err(err) => (Found::Unknown, None, Some(err.into())),
+        },
+        Err(err) => (Found::Unknown, None, Some(err)),
+    };
+    conflict_over::<E>(key, expected, operation, found, current, cause)
+}
+
 /// The error of a write that the database refused. Above READ COMMITTED a rival's change shows as an error instead of
 /// a row that is not reached: that, too, is a conflict.
 pub(crate) fn refused<E: Versioned>(row: &Row<E>, operation: Operation, err: DbErr) -> Error {
@@ -99,7 +117,8 @@ where
     }
 }
 
-fn select<E: EntityTrait>(condition: Condition, lock: Option<LockType>) -> Select<E> {
+/// The read of the rows of a condition, with a lock or without.
+pub(crate) fn select<E: EntityTrait>(condition: Condition, lock: Option<LockType>) -> Select<E> {
     let select = E::find().filter(condition);
     match lock {
         Some(lock) => select.lock(lock),
@@ -114,13 +133,24 @@ fn conflict<E: Versioned>(
     current: Option<Box<dyn Any + Send + Sync>>,
     cause: Option<DbErr>,
 ) -> Error {
-    let key = row.row_key();
+    conflict_over::<E>(row.row_key(), row.row_version(), operation, found, current, cause)
+}
+
+/// The conflict over a row with a key, at a version that may be `NULL`.
+fn conflict_over<E: Versioned>(
+    key: RowKey,
+    expected: RowVersion,
+    operation: Operation,
+    found: Found,
+    current: Option<Box<dyn Any + Send + Sync>>,
+    cause: Option<DbErr>,
+) -> Error {
     tracing::debug!(table = table::<E>(), %key, %operation, %found, "conflict");
     Conflict::new(Loss {
         table: table::<E>(),
         key,
         operation,
-        expected: row.row_version(),
+        expected,
         found,
         current,
         cause,

@@ -40,6 +40,7 @@ type KeyOf<E> = <<E as EntityTrait>::PrimaryKey as PrimaryKeyTrait>::ValueType;
 #[must_use = "an insert does nothing until it is executed"]
 pub struct Insert<E: Versioned> {
     model: E::ActiveModel,
+    operation: Operation,
 }
 
 impl<E: Versioned> Insert<E> {
@@ -47,6 +48,15 @@ impl<E: Versioned> Insert<E> {
     pub fn new(model: E::ActiveModel) -> Self {
         Self {
             model: versioned::<E>(model),
+            operation: Operation::Insert,
+        }
+    }
+
+    /// The insert of an upsert.
+    pub(crate) fn upsert(model: E::ActiveModel) -> Self {
+        Self {
+            operation: Operation::Upsert,
+            ..Self::new(model)
         }
     }
 
@@ -105,21 +115,21 @@ impl<E: Versioned> Insert<E> {
     pub async fn exec_with_returning<C: ConnectionTrait>(self, db: &C) -> Result<E::Model, Error> {
         let backend = db.get_database_backend();
         require_support::<E>(backend)?;
-        let mut model = self.model;
-        let version = version_in::<E>(&model, Operation::Insert)?;
+        let Self { mut model, operation } = self;
+        let version = version_in::<E>(&model, operation)?;
         let mut statement: InsertStatement = <E as EntityTrait>::insert(model.clone()).into_query();
 
         if is_available(db) {
             statement.returning(all_columns::<E>(backend));
             return match fetch::<E, _, C>(db, &statement).await?.pop() {
-                Some(inserted) => stored::<E>(inserted, version, Operation::Insert),
+                Some(inserted) => stored::<E>(inserted, version, operation),
                 None => Err(DbErr::RecordNotInserted.into()),
             };
         }
 
         let is_counted = E::PrimaryKey::auto_increment();
         if !is_counted {
-            key::<E>(&model, Operation::Insert)?;
+            key::<E>(&model, operation)?;
         }
         let knowledge = Knowledge::of_insert::<E>(&model);
         let result = db.execute(&statement).await?;
@@ -130,7 +140,22 @@ impl<E: Versioned> Insert<E> {
         if is_counted {
             take_counted_key::<E>(&mut model, backend, result.last_insert_id())?;
         }
-        written::<E, C>(db, model, version, knowledge, Operation::Insert).await
+        written::<E, C>(db, model, version, knowledge, operation).await
+    }
+
+    /// Inserts the row and returns it, unless one is there that has its key, or what else is unique: without an error, and where an insert can return
+    /// its row.
+    pub(crate) async fn unless_taken<C: ConnectionTrait>(self, db: &C) -> Result<Option<E::Model>, Error> {
+        let Self { model, operation } = self;
+        let version = version_in::<E>(&model, operation)?;
+        let mut statement: InsertStatement = <E as EntityTrait>::insert(model).into_query();
+        // Of whatever constraint: PostgreSQL may meet another one first, if a rival is inserting a row that has both in common with this one.
+        statement.on_conflict(OnConflict::new().do_nothing().to_owned());
+        statement.returning(all_columns::<E>(db.get_database_backend()));
+        match fetch::<E, _, C>(db, &statement).await?.pop() {
+            Some(inserted) => stored::<E>(inserted, version, operation).map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Inserts the row unless one with the same primary key is there.

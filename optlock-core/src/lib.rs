@@ -20,10 +20,13 @@ mod diagnosis;
 mod entity;
 mod error;
 mod insert;
+mod invalid_policy;
 mod lock;
 mod lock_mode;
 mod locking_read;
 mod modify;
+mod overflow;
+mod place;
 mod policy;
 mod queue;
 mod readback;
@@ -36,23 +39,26 @@ mod transaction;
 mod try_insert;
 mod txn;
 mod update;
+mod update_by_id;
 mod update_many;
+mod upsert;
 mod value;
 mod write_lock;
 
 pub use advisory::AdvisoryTransaction;
 pub use backend::{Fault, Redo};
-pub use backoff::{Backoff, Delays, InvalidPolicy, Jitter};
+pub use backoff::{Backoff, Delays, Jitter};
 pub use budget::Budget;
 pub use clock::{Clock, Sleep};
 pub use delete::DeleteOne;
 pub use entity::Versioned;
 pub use error::{
     ByBox, ByError, ByReference, Classify, Conflict, DatabaseError, Error, Escaped, Found, Imprecise, LockError,
-    MissingRows, NotLockable, NotSet, Operation, OutcomeUnknown, Overflow, TooManyRows, TransactionFailed, Unread,
-    Unsupported, VersionAssigned, fault,
+    MissingRows, NotLockable, NotSet, Operation, OutcomeUnknown, Overflow, Refused, TooManyRows, TransactionFailed,
+    Unread, Unsupported, VersionAssigned, fault,
 };
 pub use insert::{Insert, InsertMany};
+pub use invalid_policy::InvalidPolicy;
 pub use lock::{
     LockExt, LockKeys, LockModel, LockOne, LockRows, LockSelect, LockSource, LockTables, Locked, LockedRows, OfFirst,
     SayWait, WaitSaid, WaitUnsaid, lock_in_order,
@@ -65,7 +71,9 @@ pub use transaction::{OpenTransaction, TransactionState};
 pub use try_insert::TryInsert;
 pub use txn::{Savepoint, TransactionOutput, Txn};
 pub use update::UpdateOne;
+pub use update_by_id::UpdateById;
 pub use update_many::UpdateMany;
+pub use upsert::{Upsert, Upserted};
 pub use value::{RowKey, RowVersion};
 pub use version::{Precision, Repr, VersionType};
 

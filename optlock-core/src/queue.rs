@@ -4,7 +4,7 @@ use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
@@ -15,12 +15,16 @@ use tokio::sync::OwnedMutexGuard;
 
 use crate::clock::Clock;
 
-/// For how long a queue may stand still before whoever waits in it goes on without. A hook that wants a row in whose queue its caller has the turn
-/// would wait for itself.
-const STANDSTILL: Duration = Duration::from_secs(1);
+/// For how long a queue may stand still before whoever waits in it goes on without: behind a future that nobody polls it would do so for ever.
+const STANDSTILL: Duration = Duration::from_secs(5);
 
 /// The maps in which the queues are, so that callers who want different rows seldom meet.
 const SHARDS: usize = 32;
+
+tokio::task_local! {
+    /// The rows in whose queues this task has the turn.
+    static HELD: Vec<RowId>;
+}
 
 static QUEUES: LazyLock<[Mutex<Shard>; SHARDS]> = LazyLock::new(|| std::array::from_fn(|_| Mutex::default()));
 
@@ -43,14 +47,13 @@ struct Entry {
 #[derive(Default)]
 struct Shared {
     /// First come, first served, and who gives up leaves no gap.
-    slot: Arc<tokio::sync::Mutex<Slot>>,
+    turn: Arc<tokio::sync::Mutex<()>>,
+    /// What whoever had the turn has left for the next one.
+    left: Mutex<Option<Box<dyn Any + Send>>>,
     /// The turns that have ended.
     turns: AtomicU64,
     waiting: AtomicUsize,
 }
-
-/// What whoever had the turn has left for the next one.
-type Slot = Option<Box<dyn Any + Send>>;
 
 /// A handle to the queue of a row.
 pub(crate) struct Queue {
@@ -61,7 +64,7 @@ pub(crate) struct Queue {
 /// The right to be the only one in this process who changes the row, until it is dropped.
 pub(crate) struct Turn {
     // Given up ahead of the handle.
-    slot: OwnedMutexGuard<Slot>,
+    _turn: OwnedMutexGuard<()>,
     queue: Queue,
 }
 
@@ -88,47 +91,96 @@ impl Queue {
         Self { id, shared }
     }
 
-    /// Waits for the turn. `None` if the queue stands still.
+    /// Waits for the turn. `None` if the queue stands still, if nobody could tell, or if it is this task that has the turn: a hook that wants the row for which
+    /// it was called would wait for itself.
     ///
     /// Dropping the future gives the place up.
     pub(crate) async fn turn(&self, clock: &dyn Clock) -> Option<Turn> {
-        if let Ok(slot) = Arc::clone(&self.shared.slot).try_lock_owned() {
-            return Some(self.begin(slot));
+        if let Ok(turn) = Arc::clone(&self.shared.turn).try_lock_owned() {
+            return Some(self.begin(turn));
         }
-        let mut turn = pin!(self.turn_in_time());
+        if HELD.try_with(|held| held.contains(&self.id)).unwrap_or(false) {
+            return None;
+        }
+        self.turn_unless(pin!(std::future::pending::<()>()), clock).await.ok()?
+    }
+
+    /// The same, unless something else comes first: an error.
+    pub(crate) async fn turn_unless<F: Future>(
+        &self,
+        mut first: Pin<&mut F>,
+        clock: &dyn Clock,
+    ) -> Result<Option<Turn>, F::Output> {
+        let mut turn = pin!(self.next_turn());
         loop {
             let turns = self.shared.turns.load(Ordering::Relaxed);
             let Some(mut standstill) = clock.sleep(STANDSTILL) else {
-                return Some(turn.await);
+                return Ok(None);
             };
-            let turn = poll_fn(|cx| match turn.as_mut().poll(cx) {
-                Poll::Ready(turn) => Poll::Ready(Some(turn)),
-                Poll::Pending => standstill.as_mut().poll(cx).map(|()| None),
+            let next = poll_fn(|cx| {
+                if let Poll::Ready(first) = first.as_mut().poll(cx) {
+                    return Poll::Ready(Err(first));
+                }
+                match turn.as_mut().poll(cx) {
+                    Poll::Ready(turn) => Poll::Ready(Ok(Some(turn))),
+                    Poll::Pending => standstill.as_mut().poll(cx).map(|()| Ok(None)),
+                }
             });
-            if let Some(turn) = turn.await {
-                return Some(turn);
+            if let Some(turn) = next.await? {
+                return Ok(Some(turn));
             }
             if turns == self.shared.turns.load(Ordering::Relaxed) {
-                tracing::debug!("the queue stands still");
-                return None;
+                tracing::debug!("a queue stands still");
+                return Ok(None);
             }
         }
     }
 
-    /// Waits for the turn, for as long as it takes.
-    ///
-    /// Dropping the future gives the place up.
-    pub(crate) async fn turn_in_time(&self) -> Turn {
+    async fn next_turn(&self) -> Turn {
         let _waiting = Waiting::begin(&self.shared.waiting);
-        let slot = Arc::clone(&self.shared.slot).lock_owned().await;
-        self.begin(slot)
+        let turn = Arc::clone(&self.shared.turn).lock_owned().await;
+        self.begin(turn)
     }
 
-    fn begin(&self, slot: OwnedMutexGuard<Slot>) -> Turn {
+    fn begin(&self, turn: OwnedMutexGuard<()>) -> Turn {
         Turn {
-            slot,
+            _turn: turn,
             queue: Self::enter(self.id.clone()),
         }
+    }
+
+    /// Runs what is done in a turn, so that what it calls in this task does not wait for the same one.
+    pub(crate) async fn holding<F: Future>(&self, work: F) -> F::Output {
+        let mut held = HELD.try_with(Vec::clone).unwrap_or_default();
+        held.push(self.id.clone());
+        HELD.scope(held, work).await
+    }
+
+    /// How many turns have ended.
+    pub(crate) fn turns(&self) -> u64 {
+        self.shared.turns.load(Ordering::Relaxed)
+    }
+
+    /// What was left, for somebody who has no turn.
+    pub(crate) fn take<T: 'static>(&self) -> Option<T> {
+        self.shared.take()
+    }
+}
+
+impl Shared {
+    fn left(&self) -> MutexGuard<'_, Option<Box<dyn Any + Send>>> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take<T: 'static>(&self) -> Option<T> {
+        let left = self.left().take()?;
+        left.downcast().ok().map(|left| *left)
+    }
+}
+
+impl Clone for Queue {
+    fn clone(&self) -> Self {
+        Self::enter(self.id.clone())
     }
 }
 
@@ -146,18 +198,22 @@ impl Drop for Queue {
 
 impl Turn {
     /// What was left for this turn.
-    pub(crate) fn take<T: 'static>(&mut self) -> Option<T> {
-        self.slot.take()?.downcast().ok().map(|left| *left)
+    pub(crate) fn take<T: 'static>(&self) -> Option<T> {
+        self.queue.shared.take()
     }
 
     /// Leaves something for the next turn.
-    pub(crate) fn leave<T: Send + 'static>(&mut self, left: T) {
-        *self.slot = Some(Box::new(left));
+    pub(crate) fn leave<T: Send + 'static>(&self, left: T) {
+        *self.queue.shared.left() = Some(Box::new(left));
     }
 
     /// Whether anybody waits for the next turn.
     pub(crate) fn has_followers(&self) -> bool {
         self.queue.shared.waiting.load(Ordering::Relaxed) > 0
+    }
+
+    pub(crate) fn queue(&self) -> &Queue {
+        &self.queue
     }
 }
 
@@ -231,7 +287,7 @@ mod tests {
         let first = queue.turn(&TOKIO_CLOCK).await.unwrap();
         assert!(!first.has_followers());
         let mut order = Vec::new();
-        let (mut second, mut third) = (Box::pin(queue.turn_in_time()), Box::pin(queue.turn_in_time()));
+        let (mut second, mut third) = (Box::pin(queue.next_turn()), Box::pin(queue.next_turn()));
         let mut cx = Context::from_waker(std::task::Waker::noop());
         assert!(second.as_mut().poll(&mut cx).is_pending());
         assert!(third.as_mut().poll(&mut cx).is_pending());
@@ -254,7 +310,7 @@ mod tests {
         let queue = queue(2);
         let first = queue.turn(&TOKIO_CLOCK).await.unwrap();
         let mut cx = Context::from_waker(std::task::Waker::noop());
-        let (mut second, mut third) = (Box::pin(queue.turn_in_time()), Box::pin(queue.turn_in_time()));
+        let (mut second, mut third) = (Box::pin(queue.next_turn()), Box::pin(queue.next_turn()));
         assert!(second.as_mut().poll(&mut cx).is_pending());
         assert!(third.as_mut().poll(&mut cx).is_pending());
         drop(first);
@@ -266,11 +322,11 @@ mod tests {
     #[tokio::test]
     async fn what_is_left_is_for_the_next_turn() {
         let queue = queue(3);
-        let mut turn = queue.turn(&TOKIO_CLOCK).await.unwrap();
+        let turn = queue.turn(&TOKIO_CLOCK).await.unwrap();
         assert_eq!(turn.take::<u8>(), None);
         turn.leave(7_u8);
         drop(turn);
-        let mut turn = queue.turn(&TOKIO_CLOCK).await.unwrap();
+        let turn = queue.turn(&TOKIO_CLOCK).await.unwrap();
         assert_eq!(turn.take::<u8>(), Some(7));
         assert_eq!(turn.take::<u8>(), None);
     }
@@ -283,6 +339,15 @@ mod tests {
         assert!(queue.turn(&clock).await.is_none());
         drop(turn);
         assert!(queue.turn(&clock).await.is_some());
+    }
+
+    #[tokio::test]
+    async fn whoever_has_the_turn_does_not_wait_for_it() {
+        let queue = queue(7);
+        let turn = queue.turn(&TOKIO_CLOCK).await.unwrap();
+        assert!(queue.holding(queue.turn(&TOKIO_CLOCK)).await.is_none());
+        drop(turn);
+        assert!(queue.holding(queue.turn(&TOKIO_CLOCK)).await.is_some());
     }
 
     #[tokio::test]

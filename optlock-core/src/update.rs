@@ -50,11 +50,10 @@ pub struct UpdateOne<E: Versioned> {
 
 /// An update that is ready to be sent.
 struct Write<E: Versioned> {
-    /// The model with its next version.
     model: E::ActiveModel,
     row: Row<E>,
     next: E::Version,
-    knowledge: Knowledge,
+    has_expressions: bool,
     statement: UpdateStatement,
 }
 
@@ -82,6 +81,14 @@ impl<E: Versioned> UpdateOne<E> {
     pub(crate) fn advance_to(model: E::ActiveModel, version: E::Version) -> Self {
         Self {
             version: Some(version),
+            ..Self::new(model)
+        }
+    }
+
+    /// The update that an upsert begins with, which advances the version whatever changes.
+    pub(crate) fn upsert(model: E::ActiveModel) -> Self {
+        Self {
+            operation: Operation::Upsert,
             ..Self::new(model)
         }
     }
@@ -146,18 +153,17 @@ impl<E: Versioned> UpdateOne<E> {
             return confirm(db, &row, self.operation, self.filter).await;
         }
         let operation = self.operation;
-        let backend = db.get_database_backend();
-        let write = self.write(backend)?;
-        let wants_row = match capabilities(backend).returning {
-            Returning::Native => true,
-            Returning::OnRequest => write.knowledge != Knowledge::Exact,
-            Returning::Never => false,
+        let write = self.write(db.get_database_backend())?;
+        let knowledge = match capabilities(db.get_database_backend()).returning {
+            // Whatever is known, the row that is returned is as good.
+            Returning::Native => return write.returning(db, operation).await,
+            Returning::OnRequest | Returning::Never => write.knowledge(),
         };
-        if wants_row && is_available(db) {
+        if knowledge != Knowledge::Exact && is_available(db) {
             return write.returning(db, operation).await;
         }
         write.run(db, operation).await?;
-        written::<E, C>(db, write.model, write.next, write.knowledge, operation).await
+        write.written(db, knowledge, operation).await
     }
 
     /// Updates the row. With no column `Set`, writes nothing, shows that the row is still at the expected version, and
@@ -192,15 +198,13 @@ impl<E: Versioned> UpdateOne<E> {
     }
 
     fn has_changes(&self) -> bool {
-        self.operation == Operation::Touch
-            || self.version.is_some()
-            || !self.expressions.is_empty()
-            || changes::<E>(&self.model).next().is_some()
+        let always = matches!(self.operation, Operation::Touch | Operation::Upsert) || self.version.is_some();
+        always || !self.expressions.is_empty() || changes::<E>(&self.model).next().is_some()
     }
 
     fn write(self, backend: DbBackend) -> Result<Write<E>, Error> {
         let Self {
-            mut model,
+            model,
             expressions,
             filter,
             operation,
@@ -216,24 +220,24 @@ impl<E: Versioned> UpdateOne<E> {
         for (column, value) in changes::<E>(&model) {
             update = update.col_expr(column, column.save_as(Expr::val(value)));
         }
-        let mut knowledge = Knowledge::of_update::<E>(&model);
+        let has_expressions = !expressions.is_empty();
         for (column, expression) in expressions {
             assignable::<E>(backend, column, operation)?;
-            knowledge = Knowledge::Partial;
             update = update.col_expr(column, expression);
         }
         // Last: MySQL assigns from left to right, so an expression of the caller's before it sees the old version.
         let version = E::version_column();
         update = update.col_expr(version, version.save_as(Expr::val(next.clone())));
-        let statement = update.filter(row.as_expected()).filter(filter).into_query();
-
-        model.try_set(version, next.clone().into())?;
+        let mut condition = row.as_expected();
+        if !filter.is_empty() {
+            condition = condition.add(filter);
+        }
         Ok(Write {
             model,
             row,
             next,
-            knowledge,
-            statement,
+            has_expressions,
+            statement: update.filter(condition).into_query(),
         })
     }
 }
@@ -264,12 +268,32 @@ pub(crate) fn assignable<E: Versioned>(
 }
 
 impl<E: Versioned> Write<E> {
+    fn knowledge(&self) -> Knowledge {
+        if self.has_expressions {
+            Knowledge::Partial
+        } else {
+            Knowledge::of_update::<E>(&self.model)
+        }
+    }
+
     async fn run<C: ConnectionTrait>(&self, db: &C, operation: Operation) -> Result<(), Error> {
         let result = db
             .execute(&self.statement)
             .await
             .map_err(|err| refused(&self.row, operation, err))?;
         exactly_one(db, &self.row, operation, result.rows_affected()).await
+    }
+
+    /// The row that was written, without a statement that could have returned it.
+    async fn written<C: ConnectionTrait>(
+        self,
+        db: &C,
+        knowledge: Knowledge,
+        operation: Operation,
+    ) -> Result<E::Model, Error> {
+        let mut model = self.model;
+        model.try_set(E::version_column(), self.next.clone().into())?;
+        written::<E, C>(db, model, self.next, knowledge, operation).await
     }
 
     async fn returning<C: ConnectionTrait>(mut self, db: &C, operation: Operation) -> Result<E::Model, Error> {

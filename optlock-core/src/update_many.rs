@@ -1,19 +1,16 @@
 //! `UPDATE` of many rows, whatever their versions, which all advance.
 
-use sea_orm::sea_query::{Condition, Expr, ExprTrait, IntoCondition, IntoIden, SimpleExpr};
+use sea_orm::sea_query::{Condition, IntoCondition, IntoIden, SimpleExpr};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue, ConnectionTrait, DbBackend, DbErr, EntityTrait, IdenStatic, IntoSimpleExpr,
-    QueryFilter, QueryTrait, Statement, UpdateResult, Value,
+    ActiveModelTrait, ActiveValue, ConnectionTrait, DbBackend, EntityTrait, IdenStatic, QueryFilter, QueryTrait,
+    Statement, UpdateResult,
 };
 
-use crate::advance::{limit, next_in_sql};
-use crate::backend::{capabilities, fault};
+use crate::advance::next_in_sql;
 use crate::entity::{Versioned, table};
-use crate::error::{Error, Operation, Overflow, VersionAssigned};
+use crate::error::{Error, Operation, VersionAssigned};
+use crate::overflow::overflow;
 use crate::returning::{all_columns, fetch, require};
-use crate::row::version_of;
-use crate::value::RowVersion;
-use crate::version::{Kind, Repr, VersionType};
 
 /// An update of every row that a filter matches, made by `Entity::update_many()`.
 ///
@@ -108,7 +105,7 @@ impl<E: Versioned> UpdateMany<E> {
         let filter = self.filter.clone();
         match self.advancing(db.get_database_backend())?.exec(db).await {
             Ok(result) => Ok(result),
-            Err(err) => Err(overflow::<E, C>(db, filter, err).await),
+            Err(err) => Err(overflow::<E, C>(db, filter, Operation::UpdateMany, err).await),
         }
     }
 
@@ -133,7 +130,7 @@ impl<E: Versioned> UpdateMany<E> {
         statement.returning(all_columns::<E>(backend));
         match fetch::<E, _, C>(db, &statement).await {
             Ok(models) => Ok(models),
-            Err(err) => Err(overflow::<E, C>(db, filter, err).await),
+            Err(err) => Err(overflow::<E, C>(db, filter, Operation::UpdateMany, err).await),
         }
     }
 
@@ -147,42 +144,13 @@ impl<E: Versioned> UpdateMany<E> {
         if self.assigns_version {
             return Err(VersionAssigned::new(table::<E>(), version.as_str(), Operation::UpdateMany).into());
         }
-        let update = self.update.col_expr(version, next_in_sql::<E>(backend)?);
+        let update = self
+            .update
+            .col_expr(version, next_in_sql::<E>(backend, Operation::UpdateMany)?);
         Ok(if self.filter.is_empty() {
             update
         } else {
             update.filter(self.filter)
         })
-    }
-}
-
-/// The error of an update that the database refused: an overflow, if a number was out of range and one of the rows is
-/// at its last version. In a PostgreSQL transaction the question cannot be asked any more, and the error stays what
-/// the database reported.
-async fn overflow<E, C>(db: &C, filter: Condition, err: DbErr) -> Error
-where
-    E: Versioned,
-    C: ConnectionTrait,
-{
-    let capabilities = capabilities(db.get_database_backend());
-    let is_counter = matches!(<E::Version as VersionType>::Repr::KIND, Kind::Integer(_));
-    let Ok(last) = limit::<E>(&capabilities) else {
-        return err.into();
-    };
-    if !is_counter || fault(&err) != capabilities.fail_on_fault {
-        return err.into();
-    }
-    // No row was changed, so the same condition still selects the same rows.
-    let version = E::version_column();
-    let last = i64::try_from(last).map_or_else(|_| Value::from(last), Value::from);
-    let exhausted = E::find()
-        .filter(filter)
-        .filter(version.into_simple_expr().gte(Expr::val(last)));
-    match exhausted.one(db).await {
-        Ok(Some(model)) => match version_of::<E>(&model) {
-            Ok(last) => Overflow::new(table::<E>(), Operation::UpdateMany, RowVersion::from(last), Some(err)).into(),
-            Err(_) => err.into(),
-        },
-        _ => err.into(),
     }
 }

@@ -50,6 +50,15 @@ impl RowVersion {
         V::try_from(self.0.clone()).ok()
     }
 
+    /// No version, of the type of this one.
+    pub(crate) fn to_null(&self) -> Self {
+        Self(self.0.as_null())
+    }
+
+    pub(crate) fn is_null(&self) -> bool {
+        self.0 == self.0.as_null()
+    }
+
     /// The version as SeaORM holds it.
     pub fn value(&self) -> &Value {
         &self.0

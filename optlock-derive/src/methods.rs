@@ -207,6 +207,24 @@ fn on_entity(optlock: &Path) -> TokenStream {
             #private::update_many::<Entity>()
         }
 
+        #[doc = "An update of the row with a key, by expression and under a condition, which needs no version and advances it. Runs no hooks."]
+        pub fn update_by_id<K>(key: K) -> #optlock::UpdateById<Entity>
+        where
+            K: ::core::convert::Into<
+                <<Entity as #sea_orm::EntityTrait>::PrimaryKey as #sea_orm::PrimaryKeyTrait>::ValueType,
+            >,
+        {
+            #optlock::UpdateById::new(key)
+        }
+
+        #[doc = "An update of one row if it is at the version that the active model holds, or an insert if it is not there. Runs no hooks."]
+        pub fn upsert<A>(model: A) -> #optlock::Upsert<Entity>
+        where
+            A: #sea_orm::ActiveModelTrait<Entity = Entity> + ::core::convert::Into<ActiveModel>,
+        {
+            #optlock::Upsert::new(::core::convert::Into::into(model))
+        }
+
         #[doc = "A delete of one row if it is at the version that the active model holds. Runs no hooks."]
         pub fn delete<A>(model: A) -> #optlock::DeleteOne<Entity>
         where

@@ -40,7 +40,9 @@ mod touch;
 mod transaction;
 mod types;
 mod update;
+mod update_by_id;
 mod update_many;
+mod upsert;
 
 use std::process::ExitCode;
 
@@ -108,7 +110,9 @@ fn cases() -> Vec<Case> {
         transaction::CASES,
         types::CASES,
         update::CASES,
+        update_by_id::CASES,
         update_many::CASES,
+        upsert::CASES,
     ]
     .concat()
 }

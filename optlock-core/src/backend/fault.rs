@@ -12,7 +12,7 @@ use std::fmt;
 pub enum Fault {
     /// The row is at another version than the one that the write expected, or gone. Nothing was written. Read it again and decide again.
     Stale,
-    /// The row is at the expected version, but a trigger, a policy or a filter held the write back.
+    /// The row is there, and at the version that was expected, if any was, but a trigger, a policy, or a filter of the caller's held the write back.
     Blocked,
     /// The transaction's snapshot is older than a change that a rival has committed (PostgreSQL 40001, MariaDB 1020,
     /// SQLite 517), or a cluster could not certify the transaction (TiDB 9007, 8022, 8002, 8028; group replication 3101). The whole transaction must be redone.

@@ -1,6 +1,7 @@
 //! What each database can do and what its errors mean. Above this module no error code and no backend name appears.
 
 mod advisory;
+mod compound;
 mod fault;
 mod locking;
 mod mysql;
@@ -15,6 +16,7 @@ use sea_orm::{ConnAcquireErr, DbBackend, DbErr};
 pub use fault::{Fault, Redo};
 
 pub(crate) use advisory::{Advisory, Session};
+pub(crate) use compound::Compound;
 pub(crate) use locking::{Attempt, LockRequest, LockUnit, OuterJoinLocks, Quotes, WaitSetting};
 pub(crate) use pool::pool;
 pub(crate) use transactions::{Transactions, may_have_committed};
@@ -51,6 +53,8 @@ pub(crate) struct Capabilities {
     /// `max(column + ticks of so many microseconds, now)` for timestamp columns; `None` where the server cannot
     /// compute it to the microsecond.
     pub(crate) advance_timestamp: Option<fn(SimpleExpr, i64, Value) -> SimpleExpr>,
+    /// How a row is written, read and committed in one statement; `None` where a write returns its row, or that cannot be said.
+    pub(crate) compound: Option<Compound>,
     /// How rows are locked.
     pub(crate) locking: Locking,
     /// How transactions are run.
@@ -104,6 +108,7 @@ const UNKNOWN: Capabilities = Capabilities {
     fail_on: |column| column,
     fail_on_fault: Fault::OutOfRange,
     advance_timestamp: None,
+    compound: None,
     locking: Locking {
         read: |_, request| Err(request.strength.to_string()),
         of_a_write: LockStrength::Update,

@@ -25,6 +25,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     fail_on,
     fail_on_fault: Fault::OutOfRange,
     advance_timestamp: Some(advance_timestamp),
+    compound: None,
     locking: Locking {
         read: |query, request| Ok(locking_read(query, request)),
         of_a_write: LockStrength::NoKeyUpdate,

@@ -26,6 +26,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     fail_on_fault: Fault::Other,
     // Timestamps are text, and SQLite's date functions stop at milliseconds.
     advance_timestamp: None,
+    compound: None,
     locking: Locking {
         // There are no row locks: a write to no row has locked the database before this is sent.
         read: |query, _| Ok(DbBackend::Sqlite.build(&query)),

@@ -125,7 +125,7 @@ impl Conflict {
         self.0.loss.operation
     }
 
-    /// The version at which the caller had read the row.
+    /// The version at which the caller had read the row; a `NULL` of its type for an `upsert` without a version, which expects no row.
     pub fn expected(&self) -> &RowVersion {
         &self.0.loss.expected
     }
@@ -168,6 +168,12 @@ impl fmt::Display for Conflict {
             found,
             ..
         } = &self.0.loss;
+        if expected.is_null() {
+            return write!(
+                f,
+                "{operation} of {table} {key}, which was expected not to be there, conflicts: {found}"
+            );
+        }
         write!(
             f,
             "{operation} of {table} {key} at version {expected} conflicts: {found}"

@@ -50,6 +50,9 @@ fn of_part(err: &(dyn StdError + 'static)) -> Option<Fault> {
     if let Some(conflict) = err.downcast_ref::<super::Conflict>() {
         return Some(conflict.fault());
     }
+    if let Some(refused) = err.downcast_ref::<super::Refused>() {
+        return Some(refused.fault());
+    }
     if let Some(err) = err.downcast_ref::<super::LockError>() {
         return Some(err.fault());
     }
@@ -95,6 +98,7 @@ impl Error {
     fn meaning(&self) -> Fault {
         match self {
             Self::Conflict(conflict) => conflict.fault(),
+            Self::Refused(refused) => refused.fault(),
             Self::Overflow(_) => Fault::OutOfRange,
             // The row was written, so nothing is to be done again, whatever kept it from being read.
             Self::Unread(_) => Fault::Other,

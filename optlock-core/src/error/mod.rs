@@ -8,6 +8,7 @@ mod lock;
 mod outcome;
 mod reason;
 mod refusal;
+mod refused;
 mod transaction;
 
 use std::sync::Arc;
@@ -21,6 +22,7 @@ pub use find::fault;
 pub use lock::{LockError, MissingRows, NotLockable};
 pub use outcome::{Imprecise, TooManyRows, Unread};
 pub use refusal::{NotSet, Operation, Overflow, Unsupported, VersionAssigned};
+pub use refused::Refused;
 pub use transaction::{Escaped, OutcomeUnknown, TransactionFailed};
 
 pub(crate) use conflict::Loss;
@@ -32,6 +34,7 @@ use crate::backend::Fault;
 /// | variant | was anything written? | what to do |
 /// | --- | --- | --- |
 /// | [`Conflict`](Error::Conflict) | no | read the row again and decide again |
+/// | [`Refused`](Error::Refused) | no | decide with the row as it is: its condition did not hold |
 /// | [`NotSet`](Error::NotSet), [`VersionAssigned`](Error::VersionAssigned), [`Overflow`](Error::Overflow), [`Unsupported`](Error::Unsupported) | no; no SQL was sent, unless their docs say so | mend the call |
 /// | [`Lock`](Error::Lock) | no; what came before in the transaction may be undone, too: [`LockError::transaction`] | redo the whole transaction, or go on if it can |
 /// | [`NotLockable`](Error::NotLockable) | no; no SQL was sent | lock by key, then compute |
@@ -72,6 +75,9 @@ pub enum Error {
     /// The row is not, or may not be, as the caller read it. Nothing was written.
     #[error(transparent)]
     Conflict(#[from] Conflict),
+    /// The row is there, and the condition of the write did not hold. Nothing was written.
+    #[error(transparent)]
+    Refused(#[from] Refused),
     /// The version or the key that the write needs is `NotSet`. Refused before any SQL.
     #[error(transparent)]
     NotSet(#[from] NotSet),
@@ -219,6 +225,7 @@ impl Error {
             Self::TransactionFailed(err) => Some(err.fault()),
             Self::OutcomeUnknown(_) => Some(Fault::OutcomeUnknown),
             Self::Conflict(conflict) => conflict.cause().map(crate::backend::fault),
+            Self::Refused(refused) => refused.cause().map(crate::backend::fault),
             Self::Overflow(overflow) => overflow.cause().map(crate::backend::fault),
             Self::Unread(unread) => unread.cause().map(crate::backend::fault),
             _ => None,

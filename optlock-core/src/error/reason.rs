@@ -32,7 +32,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.fault {
             Fault::Stale => "somebody else was faster",
-            Fault::Blocked => "something in the database held the write back",
+            Fault::Blocked => "a filter, a trigger or a policy held the write back",
             Fault::LockNotAvailable => "somebody else holds the lock",
             Fault::LockTimeout => "somebody else held the lock for too long",
             Fault::Deadlock => "two transactions waited for each other",

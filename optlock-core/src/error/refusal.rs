@@ -18,6 +18,10 @@ pub enum Operation {
     Update,
     /// `update_many`.
     UpdateMany,
+    /// `update_by_id`.
+    UpdateById,
+    /// `upsert` of one row.
+    Upsert,
     /// `delete` of one row.
     Delete,
     /// `touch` of one row.
@@ -33,6 +37,8 @@ impl fmt::Display for Operation {
             Self::InsertMany => "insert_many",
             Self::Update => "update",
             Self::UpdateMany => "update_many",
+            Self::UpdateById => "update_by_id",
+            Self::Upsert => "upsert",
             Self::Delete => "delete",
             Self::Touch => "touch",
             Self::Lock => "lock",
@@ -79,8 +85,8 @@ impl NotSet {
 
 /// An update assigns an expression to the version column.
 ///
-/// `update_many` advances the version of every row that it touches, so that no reader of one misses the change; a
-/// value of the caller's could lower it. Leave the column out, or use `update_many_unchecked`.
+/// An update by expression advances the version of every row that it touches, so that no reader of one misses the
+/// change; a value of the caller's could lower it. Leave the column out, or use `update_many_unchecked`.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{operation} of {table} assigns its version column `{column}`, which optlock advances")]
 pub struct VersionAssigned {

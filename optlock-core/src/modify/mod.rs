@@ -4,6 +4,7 @@ mod group;
 mod heat;
 mod known;
 mod many;
+mod part;
 mod place;
 mod policy;
 mod round;
@@ -31,8 +32,9 @@ use crate::policy::Policy;
 /// has, the closure runs again, on the row that won. A closure that changes nothing writes nothing. It cannot change the key or the
 /// version ([`Error::Unsupported`], [`Error::VersionAssigned`], before any SQL). SeaORM's save hooks run in every round.
 ///
-/// On a connection, a conflict is retried by the default policy ([`Policy::modify`] takes another one), and a row with so many writers that
-/// rounds are lost in a row is locked first, so that everybody gets through. In a transaction of the caller's, the row is locked
+/// On a connection, callers of this process who want the same row come one after another, a conflict with somebody else is retried by the default policy
+/// ([`Policy::modify`] takes another one), and a row with so many writers that rounds are lost in a row is locked first, so that everybody gets through. None of this changes what is
+/// correct: the version in the write's condition does that. In a transaction of the caller's, the row is locked
 /// first (but not for a model in hand, whose version is checked), and nothing is retried: only the whole transaction could be.
 ///
 /// ```

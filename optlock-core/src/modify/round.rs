@@ -72,6 +72,12 @@ impl<E: From<Error>> Failure<E> {
         conflict.is_some_and(|conflict| *conflict.found() == Found::Deleted)
     }
 
+    /// Whether the round was lost to somebody else, in a way in which another one can be won.
+    pub(super) fn is_lost(&self, table: &str, target: &Target) -> bool {
+        let conflict = self.conflict(table, target);
+        conflict.is_some_and(|conflict| matches!(conflict.found(), Found::Changed { .. } | Found::Deleted))
+    }
+
     /// The conflict over this row. A hook can have met one over another.
     fn conflict(&self, table: &str, target: &Target) -> Option<&Conflict> {
         match self {

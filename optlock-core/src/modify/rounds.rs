@@ -1,19 +1,22 @@
 //! Rounds, until one is won.
 
+use std::future::Future;
+
 use sea_orm::{ActiveModelTrait, DatabaseConnection, IsolationLevel};
 use tracing::Instrument;
 
-use super::group::{Part, take_part};
 use super::heat::Heat;
 use super::known::Known;
+use super::part::{Part, take_part};
 use super::round::{Failure, Target, after, apply, change, write};
 use super::turn;
 use crate::backend::{Fault, capabilities};
+use crate::clock::TOKIO_CLOCK;
 use crate::entity::{Versioned, table};
 use crate::error::Error;
 use crate::lock_mode::LockWait;
 use crate::policy::{Policy, Queueing, Run, Undone};
-use crate::queue::Turn;
+use crate::queue::{Queue, Turn};
 use crate::runner::attempt;
 use crate::transaction::OpenTransaction;
 use crate::txn::Txn;
@@ -47,7 +50,6 @@ where
 {
     let mut policy = *policy;
     let heat = Heat::of(table::<En>(), &target.key, policy.clock_id());
-    let mut run = Run::start(&policy);
     let mut known = Known {
         won: None,
         in_hand: match base {
@@ -57,47 +59,58 @@ where
     };
     let queue = turn::queue::<En>(&policy, db, target);
     let mut combines = policy.queueing() == Queueing::Combine;
-    let mut turn = None;
     let patience = policy.lost_rounds();
     let mut lost = 0;
     let mut was_taken = false;
     let span = tracing::debug_span!("optlock.modify", table = table::<En>(), key = %target.row_key());
     let rounds = async {
+        let mut turn = next_turn(queue.as_ref()).await;
+        let mut run = Run::start(&policy);
         loop {
-            if let (None, Some(queue)) = (&turn, &queue) {
-                turn = queue.turn(policy.clock_in_use()).await;
-            }
             let span = run.begin_in_span();
             let locks = patience.is_some_and(|rounds| lost >= rounds || heat.is_hot(run.now()));
+            let mut counts = true;
             let round = async {
-                if locks {
-                    // What was left is not needed: the row is read under the lock.
-                    turn::begin_alone::<En>(db, &mut turn).await;
-                    return Box::pin(locked::<En, E>(&policy, db, target, &mut closure)).await;
-                }
-                if let (true, Some(queue), Some(_)) = (combines, &queue, &turn) {
+                if let (false, true, Some(queue), Some(_)) = (locks, combines, &queue, &turn) {
                     let part = take_part::<En, E>(db, target, queue, &mut turn, &mut known, &mut closure);
                     match Box::pin(part).await {
                         Part::Done(model) => return Ok(Some(model)),
-                        Part::Failed(failure) => return Err(known_of(failure)),
+                        Part::Failed {
+                            failure,
+                            counts: is_counted,
+                        } => {
+                            counts = is_counted;
+                            return Err(known_of(failure));
+                        }
                         Part::Missing => return Ok(None),
                         Part::Alone => {
                             combines = false;
-                            turn = queue.turn(policy.clock_in_use()).await;
+                            turn = next_turn(Some(queue)).await;
                         }
                     }
                 }
-                alone::<En, E>(db, target, &mut turn, &mut known, &mut closure)
-                    .await
-                    .map_err(known_of)
+                let left = turn::begin_alone::<En>(db, turn.as_ref()).await;
+                holding(queue.as_ref(), async {
+                    if locks {
+                        // What was left is not needed: the row is read under the lock.
+                        return Box::pin(locked::<En, E>(&policy, db, target, &mut closure)).await;
+                    }
+                    let changed = alone::<En, E>(db, target, left, &mut turn, &mut known, &mut closure).await;
+                    changed.map_err(known_of)
+                })
+                .await
             };
-            let outcome = match (round.instrument(span.clone()).await, &mut new) {
+            let outcome = round.instrument(span.clone()).await;
+            if !matches!(outcome, Ok(None) | Err((Failure::Read(_), _))) {
+                was_taken = false;
+            }
+            let outcome = match (outcome, &mut new) {
                 (Ok(Some(model)), _) => Ok(model),
                 (Ok(None), None) => Err(known_of(Failure::Read(target.missing::<En>()))),
                 (Ok(None), Some(new)) => {
-                    let insert = Box::pin(target.insert::<En, E>(new(), db));
-                    let inserted = insert.instrument(span).await;
-                    inserted.map_err(known_of)
+                    let insert = target.insert::<En, E>(new(), db);
+                    let insert = Box::pin(holding(queue.as_ref(), insert));
+                    insert.instrument(span).await.map_err(known_of)
                 }
                 (Err(failure), _) => Err(failure),
             };
@@ -117,19 +130,33 @@ where
             if fault == Fault::Unique && failure.is_of_insert() && !std::mem::replace(&mut was_taken, true) {
                 fault = Fault::Stale;
             }
-            if fault.is_conflict() {
+            if fault.is_conflict() && counts {
                 lost += 1;
                 heat.lost(run.now(), patience.is_some_and(|rounds| lost >= rounds));
-            } else {
-                // There may be a while until the next round.
-                turn = None;
             }
             if locks && fault == Fault::Serialization && policy.options().0.is_none() {
                 // The session's level is one at which whoever has waited for a lock finds what was committed meanwhile a reason to fail.
                 policy = policy.isolation(IsolationLevel::ReadCommitted);
             }
             known.won = failure.winner(table::<En>(), target);
-            if run.failed(fault, undone).await.is_err() {
+            let pause = match run.pause(fault, undone) {
+                Ok(pause) => pause,
+                Err(_) => return Err(failure.into_error()),
+            };
+            if let Some(pause) = pause {
+                // Others go on meanwhile.
+                drop(turn.take());
+                let turns = queue.as_ref().map(Queue::turns);
+                pause.await;
+                turn = next_turn(queue.as_ref()).await;
+                if turns != queue.as_ref().map(Queue::turns) {
+                    // Somebody has written since.
+                    known.won = None;
+                }
+            } else if turn.is_none() {
+                turn = next_turn(queue.as_ref()).await;
+            }
+            if queue.is_some() && run.in_time(fault).is_err() {
                 return Err(failure.into_error());
             }
         }
@@ -141,39 +168,66 @@ where
 async fn alone<En, E>(
     db: &DatabaseConnection,
     target: &Target,
+    left: Option<En::Model>,
     turn: &mut Option<Turn>,
     known: &mut Known<En::Model>,
     closure: &mut (impl FnMut(&mut En::Model) -> Result<(), E> + Send),
 ) -> Result<Option<En::Model>, Failure<E>>
 where
     En: Versioned,
+    E: From<Error> + Send,
 {
     let backend = db.get_database_backend();
-    let left = turn::begin_alone::<En>(db, turn).await;
     // The write proves what was left. If there is nothing to write, the row has to be read after all.
     let changed = left.and_then(|row| {
         let model = apply::<En, E>(&row, backend, closure).ok()?;
         model.is_changed().then_some(model)
     });
-    let model = match changed {
-        Some(model) => model,
-        None => {
-            let read = known.take_or_read::<En>(db, target).await.map_err(Failure::Read)?;
-            let Some((before, is_current)) = read else {
-                return Ok(None);
-            };
-            let model = apply::<En, E>(&before, backend, closure)?;
-            // A row that has just been read needs no proof that nothing has happened to it.
-            if is_current && !model.is_changed() {
-                turn::end(turn, &before);
-                return Ok(Some(before));
+    if let Some(model) = changed {
+        match write::<En, E>(db, model).await {
+            Ok(stored) => return finish::<En, E>(db, turn, stored).await,
+            // Nobody had read the row during this call, so this was no round of it.
+            Err(failure) if failure.is_lost(table::<En>(), target) => {
+                known.won = failure.winner(table::<En>(), target);
             }
-            model
+            Err(failure) => return Err(failure),
         }
+    }
+    let read = known.take_or_read::<En>(db, target).await.map_err(Failure::Read)?;
+    let Some((before, is_current)) = read else {
+        return Ok(None);
     };
+    let model = apply::<En, E>(&before, backend, closure)?;
+    // A row that has just been read needs no proof that nothing has happened to it.
+    if is_current && !model.is_changed() {
+        turn::end::<En>(turn, &before);
+        return Ok(Some(before));
+    }
     let stored = write::<En, E>(db, model).await?;
-    turn::end(turn, &stored);
+    finish::<En, E>(db, turn, stored).await
+}
+
+/// Gives up the turn when the row is stored, and does what comes after that.
+async fn finish<En: Versioned, E>(
+    db: &DatabaseConnection,
+    turn: &mut Option<Turn>,
+    stored: En::Model,
+) -> Result<Option<En::Model>, Failure<E>> {
+    turn::end::<En>(turn, &stored);
     after::<En, E>(db, stored).await.map(Some)
+}
+
+async fn next_turn(queue: Option<&Queue>) -> Option<Turn> {
+    // By the time of the machine: a policy's clock is for its delays.
+    queue?.turn(&TOKIO_CLOCK).await
+}
+
+/// Runs what is done in a turn.
+async fn holding<F: Future>(queue: Option<&Queue>, work: F) -> F::Output {
+    match queue {
+        Some(queue) => queue.holding(work).await,
+        None => work.await,
+    }
 }
 
 /// A failure outside of a transaction, and what is known of it.

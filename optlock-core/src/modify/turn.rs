@@ -4,7 +4,7 @@ use std::any::TypeId;
 
 use sea_orm::DatabaseConnection;
 
-use super::group::{Left, store};
+use super::group::{Left, is_left_whole};
 use super::round::Target;
 use crate::backend::pool;
 use crate::entity::Versioned;
@@ -20,25 +20,23 @@ pub(super) fn queue<En: Versioned>(policy: &Policy<'_>, db: &DatabaseConnection,
 }
 
 /// Begins a turn in which the caller writes alone: what others wait for is stored first. Returns the row that the last one has left.
-pub(super) async fn begin_alone<En: Versioned>(db: &DatabaseConnection, turn: &mut Option<Turn>) -> Option<En::Model> {
-    let mut mine = turn.take()?;
-    let mut left = mine.take();
-    if let Some(Left::Group(group)) = left {
-        mine = store::<En>(db, mine, group).await;
-        left = mine.take();
-    }
-    *turn = Some(mine);
-    match left? {
-        Left::Row(row) => Some(row),
-        Left::Group(_) => None,
+pub(super) async fn begin_alone<En: Versioned>(db: &DatabaseConnection, turn: Option<&Turn>) -> Option<En::Model> {
+    let turn = turn?;
+    match turn.take()? {
+        Left::<En>::Row(row) => Some(row),
+        Left::Group(group) => {
+            group.store(db, turn.queue(), None).await;
+            None
+        }
     }
 }
 
 /// Ends a turn in which the row was read or stored as it is.
-pub(super) fn end<M: Clone + Send + 'static>(turn: &mut Option<Turn>, row: &M) {
-    if let Some(mut turn) = turn.take()
+pub(super) fn end<En: Versioned>(turn: &mut Option<Turn>, row: &En::Model) {
+    if let Some(turn) = turn.take()
         && turn.has_followers()
+        && is_left_whole::<En>()
     {
-        turn.leave(Left::Row(row.clone()));
+        turn.leave(Left::<En>::Row(row.clone()));
     }
 }

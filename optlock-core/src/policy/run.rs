@@ -91,30 +91,40 @@ impl<'a> Run<'a> {
     ///
     /// Dropping the future leaves nothing behind.
     pub(crate) async fn failed(&mut self, fault: Fault, undone: Undone) -> Result<(), Stop> {
+        if let Some(sleep) = self.pause(fault, undone)? {
+            sleep.await;
+        }
+        Ok(())
+    }
+
+    /// The same for somebody who has something to give up before the wait, if there is one.
+    pub(crate) fn pause(&mut self, fault: Fault, undone: Undone) -> Result<Option<Sleep>, Stop> {
         self.fault = Some(fault);
         self.spent = self.elapsed();
-        match self.decide(fault, undone) {
-            Ok(sleep) => {
-                if let Some(sleep) = sleep {
-                    sleep.await;
-                }
-                Ok(())
-            }
-            Err(stop) => {
-                self.tell(Some(stop));
-                // A refusal of the work's own is nothing to tell.
-                if stop != Stop::Fault || self.attempts > 1 {
-                    tracing::debug!(
-                        attempts = self.attempts,
-                        %fault,
-                        ?stop,
-                        elapsed = ?self.spent,
-                        "gave up"
-                    );
-                }
-                Err(stop)
-            }
+        self.decide(fault, undone).map_err(|stop| self.gave_up(fault, stop))
+    }
+
+    /// Whether the next attempt may still begin after something else than a delay was waited for.
+    pub(crate) fn in_time(&self, fault: Fault) -> Result<(), Stop> {
+        match self.policy.deadline {
+            Some(deadline) if self.elapsed() >= deadline => Err(self.gave_up(fault, Stop::Deadline)),
+            _ => Ok(()),
         }
+    }
+
+    fn gave_up(&self, fault: Fault, stop: Stop) -> Stop {
+        self.tell(Some(stop));
+        // A refusal of the work's own is nothing to tell.
+        if stop != Stop::Fault || self.attempts > 1 {
+            tracing::debug!(
+                attempts = self.attempts,
+                %fault,
+                ?stop,
+                elapsed = ?self.spent,
+                "gave up"
+            );
+        }
+        stop
     }
 
     /// The wait for the next attempt, if there is one and it is not at once. Does not wait.

@@ -6,7 +6,8 @@ use sea_orm::{ConnAcquireErr, DbErr};
 
 use super::{Manual, SECOND, calls, now, run};
 use crate::backend::Fault;
-use crate::backoff::{Backoff, InvalidPolicy, Jitter};
+use crate::backoff::{Backoff, Jitter};
+use crate::invalid_policy::InvalidPolicy;
 use crate::policy::{Policy, Report, Stop};
 
 #[test]

@@ -48,6 +48,9 @@ fn builders(active: product::ActiveModel, db: &DatabaseConnection) {
     assert_send(Entity::update(active.clone()).exec_without_returning(db));
     assert_send(Entity::update_many().filter(Column::Stock.gt(0)).exec(db));
     assert_send(Entity::update_many().exec_with_returning(db));
+    assert_send(Entity::update_by_id(7).filter(Column::Stock.gt(0)).exec(db));
+    assert_send(Entity::update_by_id(7).exec_without_returning(db));
+    assert_send(Entity::upsert(active.clone()).exec(db));
     assert_send(Entity::delete(active.clone()).exec(db));
     assert_send(Entity::delete(active).exec_with_returning(db));
 }

@@ -47,6 +47,9 @@ async fn builders_on_connection(product: product::ActiveModel, db: &DatabaseConn
     Entity::insert_many([product.clone()]).exec(db).await?;
     Entity::update(product.clone()).filter(Column::Stock.gt(0)).exec(db).await?;
     Entity::update_many().col_expr(Column::Stock, Expr::value(0)).filter(Column::Stock.lt(0)).exec(db).await?;
+    Entity::update_by_id(7).col_expr(Column::Stock, Expr::value(0)).exec(db).await?;
+    Entity::update_by_id(7).col_expr(Column::Stock, Expr::value(0)).exec_without_returning(db).await?;
+    Entity::upsert(product.clone()).exec(db).await?;
     Entity::delete(product).filter(Column::Stock.eq(0)).exec(db).await?;
     Ok(())
 }
@@ -89,6 +92,9 @@ async fn builders_on_connection_with_db_err(product: product::ActiveModel, db: &
     Entity::insert_many([product.clone()]).exec(db).await?;
     Entity::update(product.clone()).filter(Column::Stock.gt(0)).exec(db).await?;
     Entity::update_many().col_expr(Column::Stock, Expr::value(0)).filter(Column::Stock.lt(0)).exec(db).await?;
+    Entity::update_by_id(7).col_expr(Column::Stock, Expr::value(0)).exec(db).await?;
+    Entity::update_by_id(7).col_expr(Column::Stock, Expr::value(0)).exec_without_returning(db).await?;
+    Entity::upsert(product.clone()).exec(db).await?;
     Entity::delete(product).filter(Column::Stock.eq(0)).exec(db).await?;
     Ok(())
 }

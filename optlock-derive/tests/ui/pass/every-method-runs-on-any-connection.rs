@@ -47,6 +47,8 @@ async fn builders_on_any<C: ConnectionTrait>(product: product::ActiveModel, db: 
     Entity::insert_many([product.clone()]).exec(db).await?;
     Entity::update(product.clone()).filter(Column::Stock.gt(0)).exec(db).await?;
     Entity::update_many().col_expr(Column::Stock, Expr::value(0)).filter(Column::Stock.lt(0)).exec(db).await?;
+    Entity::update_by_id(7).col_expr(Column::Stock, Expr::value(0)).exec_without_returning(db).await?;
+    Entity::upsert(product.clone()).exec(db).await?;
     Entity::delete(product).filter(Column::Stock.eq(0)).exec(db).await?;
     Ok(())
 }
@@ -89,6 +91,8 @@ async fn builders_on_any_with_db_err<C: ConnectionTrait>(product: product::Activ
     Entity::insert_many([product.clone()]).exec(db).await?;
     Entity::update(product.clone()).filter(Column::Stock.gt(0)).exec(db).await?;
     Entity::update_many().col_expr(Column::Stock, Expr::value(0)).filter(Column::Stock.lt(0)).exec(db).await?;
+    Entity::update_by_id(7).col_expr(Column::Stock, Expr::value(0)).exec_without_returning(db).await?;
+    Entity::upsert(product.clone()).exec(db).await?;
     Entity::delete(product).filter(Column::Stock.eq(0)).exec(db).await?;
     Ok(())
 }
