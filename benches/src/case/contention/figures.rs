@@ -183,7 +183,7 @@ fn goals(backend: Backend, cells: &[Cell]) -> Vec<Goal> {
         }
     }
     // What is to beat `for_update` on one row, with how many tasks, and by how much.
-    let mut wanted = vec![(32, Way::ConditionalByHand, 1.4)];
+    let mut wanted = vec![(32, Way::Conditional, 1.4)];
     if backend != Backend::Sqlite {
         wanted.push((CROWD, Way::Combined, 8.0));
     }

@@ -23,7 +23,7 @@ pub(super) const TASKS: [usize; 3] = [2, 8, 32];
 const CROWD: usize = 64;
 
 pub(super) async fn run(target: &Target, length: Length) -> Result<Findings> {
-    let time = Duration::from_millis(length.pick(250, 1_000, 1_000));
+    let time = Duration::from_millis(length.pick(250, 700, 1_000));
     let slices = match target.backend {
         Backend::Sqlite => length.pick(1, 2, 5),
         _ => length.pick(1, 3, 5),

@@ -16,16 +16,18 @@ pub(super) enum Way {
     AtOnce,
     Jitter,
     ForUpdate,
+    Conditional,
     ConditionalByHand,
     Modify,
     Combined,
 }
 
 impl Way {
-    pub(super) const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 7] = [
         Self::AtOnce,
         Self::Jitter,
         Self::ForUpdate,
+        Self::Conditional,
         Self::ConditionalByHand,
         Self::Modify,
         Self::Combined,
@@ -48,6 +50,7 @@ impl Way {
             Self::AtOnce => "optimistic, retried at once",
             Self::Jitter => "optimistic, full jitter 1–50 ms",
             Self::ForUpdate => "optlock `for_update`",
+            Self::Conditional => "optlock `update_by_id`, conditional",
             Self::ConditionalByHand => "conditional write, SeaORM by hand",
             Self::Modify => "optlock `modify`",
             Self::Combined => "optlock `modify` with `combine`",
@@ -60,6 +63,7 @@ impl Way {
             Self::AtOnce => optimistic(db, id, conflicts, |_| Duration::ZERO).await,
             Self::Jitter => optimistic(db, id, conflicts, full_jitter).await,
             Self::ForUpdate => for_update(db, id).await,
+            Self::Conditional => conditional(db, id).await,
             Self::ConditionalByHand => conditional_by_hand(db, id).await,
             Self::Modify => modify(&Policy::new(), db, id, conflicts).await,
             Self::Combined => modify(&Policy::new().combine(), db, id, conflicts).await,
@@ -109,6 +113,14 @@ async fn for_update(db: &DatabaseConnection, id: i32) -> Result<()> {
     let row = row.ok_or("the row is gone")?;
     row.update(|row| row.stock -= 1).await?;
     Ok(txn.commit().await?)
+}
+
+async fn conditional(db: &DatabaseConnection, id: i32) -> Result<()> {
+    let update = product::Entity::update_by_id(id)
+        .col_expr(product::Column::Stock, Expr::col(product::Column::Stock).sub(1))
+        .filter(product::Column::Stock.gte(1));
+    update.exec(db).await?;
+    Ok(())
 }
 
 async fn conditional_by_hand(db: &DatabaseConnection, id: i32) -> Result<()> {

@@ -161,7 +161,7 @@ async fn shop(sale: Arc<Sale>) -> Result<Receipts> {
 /// What the database says is left.
 async fn left(db: &DatabaseConnection, way: Way, units: i32) -> Result<i64> {
     match way {
-        Way::OneRowByHand | Way::Modify | Way::Combined => {
+        Way::OneRow | Way::OneRowByHand | Way::Modify | Way::Combined => {
             Ok(rows(db).await?.iter().map(|row| i64::from(row.stock)).sum())
         }
         Way::Tokens | Way::TokensInOneStatement => {

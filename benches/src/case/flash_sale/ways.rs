@@ -13,6 +13,7 @@ use crate::table::{plain, product};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
+    OneRow,
     OneRowByHand,
     Modify,
     Combined,
@@ -27,7 +28,8 @@ const CLAIM: &str = "UPDATE token SET buyer = $1, version = version + 1 WHERE id
                      ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING id";
 
 impl Way {
-    pub(super) const ALL: [Self; 5] = [
+    pub(super) const ALL: [Self; 6] = [
+        Self::OneRow,
         Self::OneRowByHand,
         Self::Modify,
         Self::Combined,
@@ -37,6 +39,7 @@ impl Way {
 
     pub(super) const fn name(self) -> &'static str {
         match self {
+            Self::OneRow => "optlock `update_by_id`, conditional",
             Self::OneRowByHand => "conditional write, SeaORM by hand",
             Self::Modify => "optlock `try_modify`",
             Self::Combined => "optlock `try_modify` with `combine`",
@@ -46,12 +49,13 @@ impl Way {
     }
 
     pub(super) const fn is_ours(self) -> bool {
-        matches!(self, Self::Modify | Self::Combined | Self::Tokens)
+        matches!(self, Self::OneRow | Self::Modify | Self::Combined | Self::Tokens)
     }
 
     /// Whether the buyer got one. `sold_out` is what this process has learned.
     pub(super) async fn buy(self, db: &DatabaseConnection, buyer: i32, sold_out: &AtomicBool) -> Result<bool> {
         match self {
+            Self::OneRow => one_row(db).await,
             Self::OneRowByHand => one_row_by_hand(db).await,
             Self::Modify => modify(&Policy::new(), db).await,
             Self::Combined => modify(&Policy::new().combine(), db).await,
@@ -77,6 +81,17 @@ impl Way {
                 }
             }
         }
+    }
+}
+
+async fn one_row(db: &DatabaseConnection) -> Result<bool> {
+    let update = product::Entity::update_by_id(PRODUCT)
+        .col_expr(product::Column::Stock, Expr::col(product::Column::Stock).sub(1))
+        .filter(product::Column::Stock.gte(1));
+    match update.exec_without_returning(db).await {
+        Ok(_) => Ok(true),
+        Err(optlock::Error::Refused(_)) => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }
 
