@@ -48,7 +48,7 @@ async fn run() -> Result<()> {
         }
         Request::Report(options) => report::write(&options.out)?,
         Request::Run(options) => {
-            for (case, backend) in plan(&options) {
+            for (case, backend) in plan(&options)? {
                 measure(case, backend, &options).await?;
                 // After each, so that an interrupted run leaves a report of what is done.
                 report::write(&options.out)?;
@@ -59,7 +59,7 @@ async fn run() -> Result<()> {
 }
 
 /// The chosen cases, each with the chosen backends that it knows.
-fn plan(options: &Options) -> Vec<(Case, Option<Backend>)> {
+fn plan(options: &Options) -> Result<Vec<(Case, Option<Backend>)>> {
     let mut plan = Vec::new();
     for case in &options.cases {
         let backends = case.backends();
@@ -69,7 +69,11 @@ fn plan(options: &Options) -> Vec<(Case, Option<Backend>)> {
         let chosen = backends.iter().filter(|backend| options.backends.contains(backend));
         plan.extend(chosen.map(|backend| (*case, Some(*backend))));
     }
-    plan
+    if options.only_missing {
+        let there = Data::read_all(&options.out)?;
+        plan.retain(|step| !there.iter().any(|data| (data.case, data.backend) == *step));
+    }
+    Ok(plan)
 }
 
 async fn measure(case: Case, backend: Option<Backend>, options: &Options) -> Result<()> {

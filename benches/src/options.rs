@@ -15,6 +15,7 @@ Usage: cargo xtask bench [-- <options>]
                          normal: about a quarter of an hour in all, on two cores (default)
                          long: the flash sale with all its attempts, and more rounds of the rest
   --out DIRECTORY        where the report goes (default: docs/performance; of a quick run: target/bench/quick)
+  --missing              only what has no data yet, to go on with a run that was interrupted
   --report               run nothing; write the report and the plots from the data that is there
   --list                 print the cases
 ";
@@ -51,6 +52,7 @@ pub(crate) struct Options {
     pub(crate) cases: Vec<Case>,
     pub(crate) backends: Vec<Backend>,
     pub(crate) length: Length,
+    pub(crate) only_missing: bool,
     pub(crate) out: PathBuf,
 }
 
@@ -68,6 +70,7 @@ impl Request {
         let mut backends = Backend::ALL.to_vec();
         let mut length = Length::Normal;
         let mut out = None;
+        let mut only_missing = false;
         let mut report_only = false;
         while let Some(option) = arguments.next() {
             let mut value = || {
@@ -83,6 +86,7 @@ impl Request {
                     length = chosen(&value()?, &lengths, Length::name, "length")?[0];
                 }
                 "--out" => out = Some(PathBuf::from(value()?)),
+                "--missing" => only_missing = true,
                 "--report" => report_only = true,
                 "--list" => return Ok(Self::List),
                 "--help" | "-h" => return Ok(Self::Help),
@@ -94,6 +98,7 @@ impl Request {
             cases,
             backends,
             length,
+            only_missing,
             out: out.unwrap_or_else(|| crate::machine::repository().join(default)),
         };
         Ok(if report_only {

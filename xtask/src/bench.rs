@@ -7,8 +7,7 @@ use crate::servers::Servers;
 use crate::workspace;
 
 /// The two packages, neither of which is a member of the workspace.
-const BENCH: &str = "benches/Cargo.toml";
-const TOASTY: &str = "benches/toasty-sqlite/Cargo.toml";
+pub(crate) const MANIFESTS: [&str; 2] = ["benches/Cargo.toml", "benches/toasty-sqlite/Cargo.toml"];
 
 /// Their own, so that neither builds anew what the other had.
 const TARGET: &str = "target/bench";
@@ -18,7 +17,7 @@ const TOASTY_VARIABLE: &str = "OPTLOCK_BENCH_TOASTY_SQLITE";
 
 pub(crate) fn run(arguments: &[&str]) -> Result<ExitCode> {
     let target = workspace::root().join(TARGET);
-    for manifest in [BENCH, TOASTY] {
+    for manifest in MANIFESTS {
         let build = ["build", "--release", "--locked", "--bins", "--manifest-path", manifest];
         succeed(workspace::cargo(&build).env("CARGO_TARGET_DIR", &target))?;
     }
