@@ -19,7 +19,17 @@ pub(crate) fn run(arguments: &[&str]) -> Result<ExitCode> {
     let target = workspace::root().join(TARGET);
     for manifest in MANIFESTS {
         let build = ["build", "--release", "--locked", "--bins", "--manifest-path", manifest];
-        succeed(workspace::cargo(&build).env("CARGO_TARGET_DIR", &target))?;
+        let mut build = workspace::cargo(&build);
+        build.env("CARGO_TARGET_DIR", &target);
+        // What cargo says about xtask to xtask. Build scripts watch it: with it, they and all above them would run again after each
+        // build by hand.
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+                build.env_remove(&name);
+            }
+        }
+        succeed(&mut build)?;
     }
     // Alive until the benchmark has ended.
     let servers = Servers::durable(&needed(arguments))?;

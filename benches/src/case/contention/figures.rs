@@ -157,7 +157,7 @@ fn goals(backend: Backend, cells: &[Cell]) -> Vec<Goal> {
     let ratios = of_the_grid.filter_map(|cell| Some((cell, cell.modify_to_better()?)));
     if let Some((cell, worst)) = ratios.min_by(|(_, a), (_, b)| a.median.total_cmp(&b.median)) {
         let what = format!(
-            "{}: throughput of `modify`, of the better of jitter and `for_update`, in the worst cell ({} rows, {} tasks)",
+            "{}: throughput of `modify`, of the better of jitter and `for_update`, in the worst cell (rows {}, tasks {})",
             backend.title(),
             cell.rows,
             cell.tasks
