@@ -60,6 +60,8 @@
 //!   `Entity::modify(&db, key, |row| …)`. [Retries](guide::retries)
 //! - [`UpdateById`]: a change by expression and under a condition, which reads nothing first: `Entity::update_by_id(key)`, with [`Refused`] if the
 //!   condition does not hold. [`Upsert`]: a row that is inserted, or updated at its version: `Entity::upsert(active_model)`.
+//! - [`UpdateBatch`] and [`DeleteBatch`]: many rows that were loaded, each at its own version, in a few statements: `Entity::update_batch(models)`, with
+//!   [`Conflicts`] for all that went wrong.
 //! - [`UpdateOne`], [`DeleteOne`], [`UpdateMany`], [`Insert`], [`InsertMany`], [`TryInsert`]: the builders behind
 //!   `Entity::update` and its siblings.
 //!
@@ -76,14 +78,14 @@
 //! versions of those types. `macros`, on by default, turns on SeaORM's.
 
 pub use optlock_core::{
-    AdvisoryTransaction, Backoff, Budget, ByBox, ByError, ByReference, Classify, Clock, Conflict, DatabaseError,
-    Delays, DeleteOne, Error, Escaped, Fault, Found, Imprecise, Insert, InsertMany, InvalidPolicy, Jitter, LockError,
-    LockExt, LockKeys, LockModel, LockOne, LockRows, LockSelect, LockSource, LockTables, Locked, LockedRows,
-    MissingRows, Modify, ModifyIn, ModifyModel, NotLockable, NotSet, OfFirst, OpenTransaction, Operation,
-    OutcomeUnknown, Overflow, Policy, Precision, Redo, Refused, Report, Repr, Retry, RowKey, RowVersion, Savepoint,
-    SayWait, Sleep, Stop, TooManyRows, TransactionFailed, TransactionOutput, TransactionState, TryInsert, Txn, Unread,
-    Unsupported, UpdateById, UpdateMany, UpdateOne, Upsert, Upserted, VersionAssigned, VersionType, Versioned,
-    WaitSaid, WaitUnsaid, fault, lock_in_order, retry, transaction,
+    AdvisoryTransaction, Backoff, Budget, ByBox, ByError, ByReference, Classify, Clock, Conflict, Conflicts,
+    DatabaseError, Delays, DeleteBatch, DeleteOne, DuplicateKey, Error, Escaped, Fault, Found, Imprecise, Insert,
+    InsertMany, InvalidPolicy, Jitter, LockError, LockExt, LockKeys, LockModel, LockOne, LockRows, LockSelect,
+    LockSource, LockTables, Locked, LockedRows, MissingRows, Modify, ModifyIn, ModifyModel, NotLockable, NotSet,
+    OfFirst, OpenTransaction, Operation, OutcomeUnknown, Overflow, Policy, Precision, Redo, Refused, Report, Repr,
+    Retry, RowKey, RowVersion, Savepoint, SayWait, Sleep, Stop, TooManyRows, TransactionFailed, TransactionOutput,
+    TransactionState, TryInsert, Txn, Unread, Unsupported, UpdateBatch, UpdateById, UpdateMany, UpdateOne, Upsert,
+    Upserted, VersionAssigned, VersionType, Versioned, WaitSaid, WaitUnsaid, fault, lock_in_order, retry, transaction,
 };
 pub use optlock_derive::{Versioned, retry};
 

@@ -36,18 +36,42 @@ where
         Ok(Some(model)) => model,
         Ok(None) => return gone(row, operation),
         // The check has failed whatever became of the question why.
-        Err(err) => return conflict(row, operation, Found::Unknown, None, Some(err)),
+        Err(err) => return conflict(row, operation, Found::Unknown, None, Some(err)).into(),
     };
     match version_of::<E>(&model) {
-        Ok(version) if version == row.expected => conflict(row, operation, Found::Blocked, Some(Box::new(model)), None),
+        Ok(version) if version == row.expected => blocked(row, operation, model).into(),
         Ok(version) => changed_since(row, operation, version, model),
-        Err(err) => conflict(row, operation, Found::Unknown, None, Some(err.into())),
+        Err(err) => conflict(row, operation, Found::Unknown, None, Some(err.into())).into(),
     }
+}
+
+/// The conflict of a row that was read under a lock, if it is not at the expected version.
+pub(crate) fn compare<E: Versioned>(
+    row: &Row<E>,
+    operation: Operation,
+    current: Option<E::Model>,
+) -> Result<Result<E::Model, Conflict>, Error> {
+    let Some(model) = current else {
+        return Ok(Err(conflict(row, operation, Found::Deleted, None, None)));
+    };
+    let version = version_of::<E>(&model)?;
+    if version == row.expected {
+        return Ok(Ok(model));
+    }
+    let found = Found::Changed {
+        version: RowVersion::from(version),
+    };
+    Ok(Err(conflict(row, operation, found, Some(Box::new(model)), None)))
+}
+
+/// The conflict with a row that is at the expected version, and yet was not written.
+pub(crate) fn blocked<E: Versioned>(row: &Row<E>, operation: Operation, current: E::Model) -> Conflict {
+    conflict(row, operation, Found::Blocked, Some(Box::new(current)), None)
 }
 
 /// The conflict with a row that is not there.
 pub(crate) fn gone<E: Versioned>(row: &Row<E>, operation: Operation) -> Error {
-    conflict(row, operation, Found::Deleted, None, None)
+    conflict(row, operation, Found::Deleted, None, None).into()
 }
 
 /// The conflict with a row that was read at another version than the expected one.
@@ -60,7 +84,7 @@ pub(crate) fn changed_since<E: Versioned>(
     let found = Found::Changed {
         version: RowVersion::from(version),
     };
-    conflict(row, operation, found, Some(Box::new(current)), None)
+    conflict(row, operation, found, Some(Box::new(current)), None).into()
 }
 
 /// The conflict of an insert with a row that has its key, and could be read or not.
@@ -78,14 +102,14 @@ pub(crate) fn taken<E: Versioned>(
         },
         Err(err) => (Found::Unknown, None, Some(err)),
     };
-    conflict_over::<E>(key, expected, operation, found, current, cause)
+    conflict_over::<E>(key, expected, operation, found, current, cause).into()
 }
 
 /// The error of a write that the database refused. Above READ COMMITTED a rival's change shows as an error instead of
 /// a row that is not reached: that, too, is a conflict.
 pub(crate) fn refused<E: Versioned>(row: &Row<E>, operation: Operation, err: DbErr) -> Error {
     if fault(&err) == Fault::Serialization {
-        return conflict(row, operation, Found::Unknown, None, Some(err));
+        return conflict(row, operation, Found::Unknown, None, Some(err)).into();
     }
     err.into()
 }
@@ -132,7 +156,7 @@ fn conflict<E: Versioned>(
     found: Found,
     current: Option<Box<dyn Any + Send + Sync>>,
     cause: Option<DbErr>,
-) -> Error {
+) -> Conflict {
     conflict_over::<E>(row.row_key(), row.row_version(), operation, found, current, cause)
 }
 
@@ -144,7 +168,7 @@ fn conflict_over<E: Versioned>(
     found: Found,
     current: Option<Box<dyn Any + Send + Sync>>,
     cause: Option<DbErr>,
-) -> Error {
+) -> Conflict {
     tracing::debug!(table = table::<E>(), %key, %operation, %found, "conflict");
     Conflict::new(Loss {
         table: table::<E>(),
@@ -155,5 +179,4 @@ fn conflict_over<E: Versioned>(
         current,
         cause,
     })
-    .into()
 }

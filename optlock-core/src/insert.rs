@@ -9,7 +9,7 @@ use sea_orm::{
 use crate::advance::{initial, require_support};
 use crate::backend::capabilities;
 use crate::entity::Versioned;
-use crate::error::{Error, Operation};
+use crate::error::{Error, Operation, Unsupported};
 use crate::readback::{Knowledge, stored, stored_among, written};
 use crate::returning::{all_columns, fetch, is_available, require};
 use crate::row::{key, version_in};
@@ -217,14 +217,15 @@ impl<E: Versioned> InsertMany<E> {
     ///
     /// # Errors
     ///
-    /// [`Error::Unsupported`] before any SQL; [`Error::Database`], in which case no row is inserted.
+    /// [`Error::Unsupported`] before any SQL, also for more values than one statement takes (65,535; 32,766 on SQLite), which
+    /// [`exec_in_parts`](Self::exec_in_parts) inserts; [`Error::Database`], in which case no row is inserted.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future inserts all rows or none; which of the two is not known, unless the insert is part of a
     /// transaction, which is then rolled back as always.
     pub async fn exec<C: ConnectionTrait>(self, db: &C) -> Result<InsertManyResult<E::ActiveModel>, Error> {
-        require_support::<E>(db.get_database_backend())?;
+        self.require_one_statement(db.get_database_backend())?;
         Ok(<E as EntityTrait>::insert_many(self.models).exec(db).await?)
     }
 
@@ -238,7 +239,7 @@ impl<E: Versioned> InsertMany<E> {
     ///
     /// As [`exec`](Self::exec).
     pub async fn exec_without_returning<C: ConnectionTrait>(self, db: &C) -> Result<u64, Error> {
-        require_support::<E>(db.get_database_backend())?;
+        self.require_one_statement(db.get_database_backend())?;
         Ok(<E as EntityTrait>::insert_many(self.models)
             .exec_without_returning(db)
             .await?)
@@ -256,7 +257,7 @@ impl<E: Versioned> InsertMany<E> {
     /// As [`exec`](Self::exec).
     pub async fn exec_with_returning<C: ConnectionTrait>(self, db: &C) -> Result<Vec<E::Model>, Error> {
         let backend = db.get_database_backend();
-        require_support::<E>(backend)?;
+        self.require_one_statement(backend)?;
         require(db, "insert_many that returns its rows")?;
         if self.models.is_empty() {
             return Ok(Vec::new());
@@ -289,6 +290,30 @@ impl<E: Versioned> InsertMany<E> {
         let inserted = self.exec_with_returning(db).await?;
         let keys = inserted.iter().map(ModelTrait::get_primary_key_value);
         Ok(keys.map(FromValueTuple::from_value_tuple).collect())
+    }
+
+    /// The rows in pieces that a statement has parameters for.
+    pub(crate) fn parts(self, backend: DbBackend) -> Result<Vec<Vec<E::ActiveModel>>, Error> {
+        require_support::<E>(backend)?;
+        let rows = (capabilities(backend).batching.max_parameters / self.columns().max(1)).max(1);
+        Ok(self.models.chunks(rows).map(<[_]>::to_vec).collect())
+    }
+
+    fn require_one_statement(&self, backend: DbBackend) -> Result<(), Error> {
+        require_support::<E>(backend)?;
+        let capabilities = capabilities(backend);
+        let most = capabilities.batching.max_parameters;
+        if self.models.len().saturating_mul(self.columns()) > most {
+            let what = format!("insert_many of more than {most} values in one statement; `exec_in_parts` inserts them");
+            return Err(Unsupported::new(capabilities.name, what).into());
+        }
+        Ok(())
+    }
+
+    /// How many columns are sent: those that are not `NotSet` in each row.
+    fn columns(&self) -> usize {
+        let is_sent = |column: &E::Column| self.models.iter().any(|model| !model.get(*column).is_not_set());
+        E::Column::iter().filter(is_sent).count()
     }
 
     /// Inserts the rows whose primary key is not there yet.

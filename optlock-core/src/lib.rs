@@ -3,7 +3,7 @@
 //!
 //! Modules form layers, and a file imports only from lower ones: versions, values, delays and clocks; backends; errors; policies and the entity
 //! trait; the parts of a write; the writes; the methods that the derive generates; locks, retries and handles of transactions; the
-//! transaction runner; the change of a row. `cargo xtask tidy` checks it.
+//! transaction runner, and where rows are changed; batches; the change of a row. `cargo xtask tidy` checks it.
 
 mod version;
 
@@ -12,6 +12,7 @@ mod advance;
 mod advisory;
 mod backend;
 mod backoff;
+mod batch;
 mod budget;
 mod change;
 mod clock;
@@ -48,14 +49,15 @@ mod write_lock;
 pub use advisory::AdvisoryTransaction;
 pub use backend::{Fault, Redo};
 pub use backoff::{Backoff, Delays, Jitter};
+pub use batch::{DeleteBatch, UpdateBatch};
 pub use budget::Budget;
 pub use clock::{Clock, Sleep};
 pub use delete::DeleteOne;
 pub use entity::Versioned;
 pub use error::{
-    ByBox, ByError, ByReference, Classify, Conflict, DatabaseError, Error, Escaped, Found, Imprecise, LockError,
-    MissingRows, NotLockable, NotSet, Operation, OutcomeUnknown, Overflow, Refused, TooManyRows, TransactionFailed,
-    Unread, Unsupported, VersionAssigned, fault,
+    ByBox, ByError, ByReference, Classify, Conflict, Conflicts, DatabaseError, DuplicateKey, Error, Escaped, Found,
+    Imprecise, LockError, MissingRows, NotLockable, NotSet, Operation, OutcomeUnknown, Overflow, Refused, TooManyRows,
+    TransactionFailed, Unread, Unsupported, VersionAssigned, fault,
 };
 pub use insert::{Insert, InsertMany};
 pub use invalid_policy::InvalidPolicy;
@@ -63,7 +65,8 @@ pub use lock::{
     LockExt, LockKeys, LockModel, LockOne, LockRows, LockSelect, LockSource, LockTables, Locked, LockedRows, OfFirst,
     SayWait, WaitSaid, WaitUnsaid, lock_in_order,
 };
-pub use modify::{Modify, ModifyIn, ModifyModel};
+pub use modify::{Modify, ModifyModel};
+pub use place::ModifyIn;
 pub use policy::{Policy, Report, Retry, Stop};
 pub use retry::retry;
 pub use runner::transaction;
@@ -84,6 +87,7 @@ pub mod __private {
         delete, delete_one, insert, insert_many, insert_one, save, touch, update, update_many, update_one,
         update_without_returning,
     };
+    pub use crate::batch::{delete_batch, update_batch};
     pub use crate::entity::Role;
     pub use sea_orm;
 }

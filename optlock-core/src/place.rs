@@ -1,13 +1,13 @@
-//! Where a row is changed: on a connection, or in a transaction.
+//! Where rows are changed: on a connection, or in a transaction.
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, TransactionTrait};
 
 use crate::transaction::OpenTransaction;
 use crate::txn::{Savepoint, Txn};
 
-/// Where a row can be changed by [`Modify`](crate::Modify) and [`UpdateById`](crate::UpdateById): a `DatabaseConnection`, where a transaction can be
-/// begun and conflicts are retried, or an open transaction (SeaORM's `DatabaseTransaction`, a [`Txn`], a [`Savepoint`]), where nothing is retried, since
-/// only the whole transaction could be. Sealed.
+/// Where rows can be changed by [`Modify`](crate::Modify), [`UpdateById`](crate::UpdateById), [`UpdateBatch`](crate::UpdateBatch) and [`DeleteBatch`](crate::DeleteBatch): a
+/// `DatabaseConnection`, where what a policy says is retried, or an open transaction (SeaORM's `DatabaseTransaction`, a [`Txn`], a [`Savepoint`]),
+/// where nothing is retried, since only the whole transaction could be. Sealed.
 #[diagnostic::on_unimplemented(
     message = "rows cannot be modified through `{Self}`",
     label = "neither a connection nor an open transaction",

@@ -102,7 +102,9 @@ impl Queue {
         if HELD.try_with(|held| held.contains(&self.id)).unwrap_or(false) {
             return None;
         }
-        self.turn_unless(pin!(std::future::pending::<()>()), clock).await.ok()?
+        Box::pin(self.turn_unless(pin!(std::future::pending::<()>()), clock))
+            .await
+            .ok()?
     }
 
     /// The same, unless something else comes first: an error.

@@ -25,6 +25,11 @@ impl<E: Versioned> Row<E> {
         })
     }
 
+    /// The key columns and their values.
+    pub(crate) fn key(&self) -> &[(E::Column, Value)] {
+        &self.key
+    }
+
     /// The row, wherever its version is.
     pub(crate) fn by_key(&self) -> Condition {
         by_key::<E>(&self.key)

@@ -30,13 +30,14 @@ impl<T: Send + 'static> Future for ToItsEnd<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        let Some(future) = &mut self.future else {
+        // Taken out: one that panics must not be polled again.
+        let Some(mut future) = self.future.take() else {
             // Polled after it was ready, which no `await` does.
             return Poll::Pending;
         };
         let output = future.as_mut().poll(cx);
-        if output.is_ready() {
-            self.future = None;
+        if output.is_pending() {
+            self.future = Some(future);
         }
         output
     }
@@ -50,5 +51,42 @@ impl<T: Send + 'static> Drop for ToItsEnd<T> {
         {
             runtime.spawn(future);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_has_panicked_does_not_go_on() {
+        let polls = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&polls);
+        let panics = std::future::poll_fn(move |_| -> Poll<()> {
+            counted.fetch_add(1, Ordering::Relaxed);
+            panic!("a mistake");
+        });
+        assert!(tokio::spawn(to_its_end(true, panics)).await.unwrap_err().is_panic());
+        tokio::task::yield_now().await;
+        assert_eq!(polls.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn what_is_dropped_half_way_goes_on() {
+        let (done, is_done) = tokio::sync::oneshot::channel();
+        let mut work = Box::pin(to_its_end(true, async {
+            tokio::task::yield_now().await;
+            done.send(()).ok();
+        }));
+        std::future::poll_fn(|cx| {
+            assert!(work.as_mut().poll(cx).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+        drop(work);
+        assert!(is_done.await.is_ok());
     }
 }

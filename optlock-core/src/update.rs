@@ -243,7 +243,9 @@ impl<E: Versioned> UpdateOne<E> {
 }
 
 /// The columns that an update assigns: those that are `Set`, but never the key or the version.
-fn changes<E: Versioned>(model: &E::ActiveModel) -> impl Iterator<Item = (E::Column, sea_orm::Value)> {
+pub(crate) fn changes<E: Versioned>(
+    model: &E::ActiveModel,
+) -> impl Iterator<Item = (E::Column, sea_orm::Value)> + use<'_, E> {
     E::Column::iter()
         .filter(|column| E::PrimaryKey::from_column(*column).is_none() && E::role(column) != Role::Version)
         .filter_map(|column| match model.get(column) {

@@ -61,6 +61,7 @@ use model::Input;
 /// | `ActiveModel` | `insert`, `update`, `update_without_returning`, `save`, `delete`, `touch` | `insert_unchecked`, `update_unchecked`, … |
 /// | `Model` | `delete`, `touch` | `delete_unchecked` |
 /// | `Entity` | `insert`, `insert_many`, `update`, `update_many`, `delete` | `insert_unchecked`, `insert_many_unchecked`, … |
+/// | `Entity` | `update_batch`, `delete_batch`, which SeaORM has not | – |
 #[proc_macro_derive(Versioned, attributes(version, generated, optlock))]
 pub fn derive_versioned(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);

@@ -233,6 +233,24 @@ fn on_entity(optlock: &Path) -> TokenStream {
             #private::delete_one::<Entity>(::core::convert::Into::into(model))
         }
 
+        #[doc = "Updates of many rows, each if it is at the version that its active model holds, in a few statements. Runs no hooks."]
+        pub fn update_batch<A, I>(models: I) -> #optlock::UpdateBatch<Entity>
+        where
+            A: ::core::convert::Into<ActiveModel>,
+            I: ::core::iter::IntoIterator<Item = A>,
+        {
+            #private::update_batch::<Entity, I, A>(models)
+        }
+
+        #[doc = "Deletes of many rows, each if it is at the version that its active model holds, in a few statements. Runs no hooks."]
+        pub fn delete_batch<A, I>(models: I) -> #optlock::DeleteBatch<Entity>
+        where
+            A: ::core::convert::Into<ActiveModel>,
+            I: ::core::iter::IntoIterator<Item = A>,
+        {
+            #private::delete_batch::<Entity, I, A>(models)
+        }
+
         #[doc = "**Unchecked.** SeaORM's own `insert`: leaves the version to the active model and the database."]
         pub fn insert_unchecked(model: ActiveModel) -> #sea_orm::Insert<ActiveModel> {
             <Entity as #sea_orm::EntityTrait>::insert(model)

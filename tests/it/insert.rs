@@ -18,6 +18,8 @@ cases![
     a_duplicate_key_is_no_conflict_and_inserts_none,
     inserted_rows_are_returned_where_they_can_be,
     nothing_to_insert_is_no_sql,
+    more_rows_than_a_statement_takes_are_inserted_in_parts,
+    a_part_that_fails_takes_the_others_along,
     an_existing_row_is_left_alone,
     an_upsert_is_named_unchecked,
     a_zero_for_a_counted_key_is_returned_as_stored,
@@ -241,5 +243,44 @@ async fn an_insert_that_a_trigger_swallowed_is_an_error(context: Context) -> Out
     }
     let err = DbErr::from(new(1, "a").insert(&context.db).await.unwrap_err());
     assert!(matches!(err, DbErr::RecordNotInserted), "{err:?}");
+    Ok(())
+}
+
+async fn more_rows_than_a_statement_takes_are_inserted_in_parts(context: Context) -> Outcome {
+    context.create(item::Entity).await?;
+    let many = || item::Entity::insert_many((1..=20_000).map(|id| new(id, &format!("n{id}"))));
+    context.take_statements();
+    for err in [
+        many().exec(&context.db).await.map(drop).unwrap_err(),
+        many().exec_without_returning(&context.db).await.map(drop).unwrap_err(),
+        many().exec_with_returning(&context.db).await.map(drop).unwrap_err(),
+    ] {
+        assert!(matches!(err, Error::Unsupported(_)), "{err:?}");
+        let most = context.backend.pick("32766", "65535", "65535");
+        assert!(err.to_string().contains(most), "{err}");
+    }
+    assert_eq!(context.take_statements(), [""; 0]);
+    assert_eq!(many().exec_in_parts(&context.db).await?, 20_000);
+    assert_eq!(
+        context
+            .number("SELECT COUNT(*) FROM item WHERE version = 1 AND name LIKE 'n%'")
+            .await?,
+        20_000
+    );
+    let none = item::Entity::insert_many(Vec::<item::ActiveModel>::new());
+    assert_eq!(none.exec_in_parts(&context.db).await?, 0);
+    Ok(())
+}
+
+async fn a_part_that_fails_takes_the_others_along(context: Context) -> Outcome {
+    context.create(item::Entity).await?;
+    // The last one has the key of the first.
+    let twice = (1..=20_000).chain([1]).map(|id| new(id, &format!("n{id}")));
+    let err = item::Entity::insert_many(twice)
+        .exec_in_parts(&context.db)
+        .await
+        .unwrap_err();
+    assert_eq!(err.fault(), Some(optlock::Fault::Unique));
+    assert_eq!(context.number("SELECT COUNT(*) FROM item").await?, 0);
     Ok(())
 }

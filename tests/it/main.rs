@@ -17,6 +17,7 @@ mod entity;
 mod proxy;
 mod wait;
 
+mod batch;
 mod cancel;
 mod codes;
 mod conflict;
@@ -54,6 +55,15 @@ use case::Case;
 /// Every case, by the file it is in.
 fn cases() -> Vec<Case> {
     [
+        batch::cancel::CASES,
+        batch::delete::CASES,
+        batch::keys::CASES,
+        batch::large::CASES,
+        batch::race::CASES,
+        batch::update::CASES,
+        batch::values::CASES,
+        batch::versions::CASES,
+        batch::within::CASES,
         cancel::CASES,
         codes::CASES,
         conflict::CASES,
@@ -75,6 +85,11 @@ fn cases() -> Vec<Case> {
         lock::wait::CASES,
         lock::write::CASES,
         modify::cancel::CASES,
+        modify::combine::CASES,
+        modify::combine::dropped::CASES,
+        modify::combine::failure::CASES,
+        modify::combine::rivals::CASES,
+        modify::combine::versions::CASES,
         modify::contention::CASES,
         modify::hand::CASES,
         modify::hooks::CASES,
@@ -82,6 +97,9 @@ fn cases() -> Vec<Case> {
         modify::keys::CASES,
         modify::many::CASES,
         modify::patience::CASES,
+        modify::queue::CASES,
+        modify::queue::dropped::CASES,
+        modify::queue::rivals::CASES,
         modify::rival::CASES,
         modify::round::CASES,
         modify::within::CASES,

@@ -1,6 +1,7 @@
 //! What each database can do and what its errors mean. Above this module no error code and no backend name appears.
 
 mod advisory;
+mod batch;
 mod compound;
 mod fault;
 mod locking;
@@ -16,6 +17,7 @@ use sea_orm::{ConnAcquireErr, DbBackend, DbErr};
 pub use fault::{Fault, Redo};
 
 pub(crate) use advisory::{Advisory, Session};
+pub(crate) use batch::{BatchColumn, BatchUpdate, Batching};
 pub(crate) use compound::Compound;
 pub(crate) use locking::{Attempt, LockRequest, LockUnit, OuterJoinLocks, Quotes, WaitSetting};
 pub(crate) use pool::pool;
@@ -55,6 +57,8 @@ pub(crate) struct Capabilities {
     pub(crate) advance_timestamp: Option<fn(SimpleExpr, i64, Value) -> SimpleExpr>,
     /// How a row is written, read and committed in one statement; `None` where a write returns its row, or that cannot be said.
     pub(crate) compound: Option<Compound>,
+    /// How many rows are updated in one statement.
+    pub(crate) batching: Batching,
     /// How rows are locked.
     pub(crate) locking: Locking,
     /// How transactions are run.
@@ -109,6 +113,7 @@ const UNKNOWN: Capabilities = Capabilities {
     fail_on_fault: Fault::OutOfRange,
     advance_timestamp: None,
     compound: None,
+    batching: batch::SQLITE,
     locking: Locking {
         read: |_, request| Err(request.strength.to_string()),
         of_a_write: LockStrength::Update,

@@ -9,7 +9,7 @@ use sea_orm::{DbBackend, Statement};
 use super::advisory::Advisory;
 use super::locking::{Attempt, LockRequest, LockUnit, Locking, OuterJoinLocks, Quotes};
 use super::transactions::{Transactions, as_asked};
-use super::{Capabilities, Confirming, Fault, Returning, compound};
+use super::{Capabilities, Confirming, Fault, Returning, batch, compound};
 use crate::lock_mode::{LockStrength, LockWait, millis};
 use crate::transaction::TransactionState;
 
@@ -29,6 +29,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     fail_on_fault: Fault::OutOfRange,
     advance_timestamp: Some(advance_timestamp),
     compound: compound::OF_MARIADB,
+    batching: batch::MYSQL,
     locking: Locking {
         read: locking_read,
         of_a_write: LockStrength::Update,

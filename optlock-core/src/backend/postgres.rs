@@ -6,7 +6,7 @@ use sea_orm::{DbBackend, IsolationLevel, Statement};
 use super::advisory::Advisory;
 use super::locking::{Attempt, LockRequest, LockUnit, Locking, OuterJoinLocks, Quotes, WaitSetting};
 use super::transactions::{Transactions, as_asked};
-use super::{Capabilities, Confirming, Fault, Returning};
+use super::{Capabilities, Confirming, Fault, Returning, batch};
 use crate::lock_mode::{LockStrength, LockWait, millis};
 use crate::transaction::TransactionState;
 
@@ -26,6 +26,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     fail_on_fault: Fault::OutOfRange,
     advance_timestamp: Some(advance_timestamp),
     compound: None,
+    batching: batch::POSTGRES,
     locking: Locking {
         read: |query, request| Ok(locking_read(query, request)),
         of_a_write: LockStrength::NoKeyUpdate,

@@ -7,7 +7,7 @@ use sea_orm::{DbBackend, Statement};
 
 use super::locking::{Attempt, LockUnit, Locking, OuterJoinLocks, Quotes, WaitSetting};
 use super::transactions::{Transactions, with_write_lock};
-use super::{Capabilities, Confirming, Fault, Returning};
+use super::{Capabilities, Confirming, Fault, Returning, batch};
 use crate::lock_mode::{LockStrength, LockWait, millis};
 use crate::transaction::TransactionState;
 
@@ -27,6 +27,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     // Timestamps are text, and SQLite's date functions stop at milliseconds.
     advance_timestamp: None,
     compound: None,
+    batching: batch::SQLITE,
     locking: Locking {
         // There are no row locks: a write to no row has locked the database before this is sent.
         read: |query, _| Ok(DbBackend::Sqlite.build(&query)),

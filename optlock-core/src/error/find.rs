@@ -53,6 +53,9 @@ fn of_part(err: &(dyn StdError + 'static)) -> Option<Fault> {
     if let Some(refused) = err.downcast_ref::<super::Refused>() {
         return Some(refused.fault());
     }
+    if let Some(conflicts) = err.downcast_ref::<super::Conflicts>() {
+        return Some(conflicts.fault());
+    }
     if let Some(err) = err.downcast_ref::<super::LockError>() {
         return Some(err.fault());
     }
@@ -99,6 +102,7 @@ impl Error {
         match self {
             Self::Conflict(conflict) => conflict.fault(),
             Self::Refused(refused) => refused.fault(),
+            Self::Conflicts(conflicts) => conflicts.fault(),
             Self::Overflow(_) => Fault::OutOfRange,
             // The row was written, so nothing is to be done again, whatever kept it from being read.
             Self::Unread(_) => Fault::Other,

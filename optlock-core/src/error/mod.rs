@@ -2,6 +2,7 @@
 
 mod classify;
 mod conflict;
+mod conflicts;
 mod database;
 mod find;
 mod lock;
@@ -17,11 +18,12 @@ use sea_orm::{DbErr, SqlErr};
 
 pub use classify::{ByBox, ByError, ByReference, Classify};
 pub use conflict::{Conflict, Found};
+pub use conflicts::Conflicts;
 pub use database::DatabaseError;
 pub use find::fault;
 pub use lock::{LockError, MissingRows, NotLockable};
 pub use outcome::{Imprecise, TooManyRows, Unread};
-pub use refusal::{NotSet, Operation, Overflow, Unsupported, VersionAssigned};
+pub use refusal::{DuplicateKey, NotSet, Operation, Overflow, Unsupported, VersionAssigned};
 pub use refused::Refused;
 pub use transaction::{Escaped, OutcomeUnknown, TransactionFailed};
 
@@ -35,7 +37,8 @@ use crate::backend::Fault;
 /// | --- | --- | --- |
 /// | [`Conflict`](Error::Conflict) | no | read the row again and decide again |
 /// | [`Refused`](Error::Refused) | no | decide with the row as it is: its condition did not hold |
-/// | [`NotSet`](Error::NotSet), [`VersionAssigned`](Error::VersionAssigned), [`Overflow`](Error::Overflow), [`Unsupported`](Error::Unsupported) | no; no SQL was sent, unless their docs say so | mend the call |
+/// | [`Conflicts`](Error::Conflicts) | no, as its docs say | the same, for the rows that it names |
+/// | [`NotSet`](Error::NotSet), [`DuplicateKey`](Error::DuplicateKey), [`VersionAssigned`](Error::VersionAssigned), [`Overflow`](Error::Overflow), [`Unsupported`](Error::Unsupported) | no; no SQL was sent, unless their docs say so | mend the call |
 /// | [`Lock`](Error::Lock) | no; what came before in the transaction may be undone, too: [`LockError::transaction`] | redo the whole transaction, or go on if it can |
 /// | [`NotLockable`](Error::NotLockable) | no; no SQL was sent | lock by key, then compute |
 /// | [`MissingRows`](Error::MissingRows) | no; the rows that are there are locked | decide without them |
@@ -78,9 +81,15 @@ pub enum Error {
     /// The row is there, and the condition of the write did not hold. Nothing was written.
     #[error(transparent)]
     Refused(#[from] Refused),
+    /// Rows of a batch are not as the caller read them. None of the batch was written.
+    #[error(transparent)]
+    Conflicts(#[from] Conflicts),
     /// The version or the key that the write needs is `NotSet`. Refused before any SQL.
     #[error(transparent)]
     NotSet(#[from] NotSet),
+    /// A batch names a row twice. Nothing was written.
+    #[error(transparent)]
+    DuplicateKey(#[from] DuplicateKey),
     /// An update assigns an expression to the version column, which optlock advances. Refused before any SQL.
     #[error(transparent)]
     VersionAssigned(#[from] VersionAssigned),
@@ -124,7 +133,7 @@ pub enum Error {
 
 impl Error {
     /// Whether a rival got in the way, so that the same work is likely to succeed once it is redone from a fresh read:
-    /// a [`Conflict`], or a [`Fault::Serialization`] of a lock or of a write that is not tied to one row.
+    /// a [`Conflict`], [`Conflicts`], or a [`Fault::Serialization`] of a lock or of a write that is not tied to one row.
     ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc_fixture.rs")); }
@@ -138,7 +147,7 @@ impl Error {
     /// ```
     pub fn is_conflict(&self) -> bool {
         match self {
-            Self::Conflict(_) => true,
+            Self::Conflict(_) | Self::Conflicts(_) => true,
             Self::Database(err) => err.fault() == Fault::Serialization,
             Self::Lock(err) => err.fault() == Fault::Serialization,
             _ => false,
@@ -177,6 +186,26 @@ impl Error {
     pub fn conflict(&self) -> Option<&Conflict> {
         match self {
             Self::Conflict(conflict) => Some(conflict),
+            _ => None,
+        }
+    }
+
+    /// The conflicts of a batch, if this is them.
+    ///
+    /// ```
+    /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc_fixture.rs")); }
+    /// # use fixture::product;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (db, stale) = fixture::stale().await?;
+    /// let err = product::Entity::update_batch([stale]).exec(&db).await.unwrap_err();
+    /// assert_eq!(err.conflicts().map(|conflicts| conflicts.len()), Some(1));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn conflicts(&self) -> Option<&Conflicts> {
+        match self {
+            Self::Conflicts(conflicts) => Some(conflicts),
             _ => None,
         }
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use sea_orm::DbErr;
 
-use crate::value::RowVersion;
+use crate::value::{RowKey, RowVersion};
 
 /// What a write or a lock does, in the words of its method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,8 +22,12 @@ pub enum Operation {
     UpdateById,
     /// `upsert` of one row.
     Upsert,
+    /// `update_batch`.
+    UpdateBatch,
     /// `delete` of one row.
     Delete,
+    /// `delete_batch`.
+    DeleteBatch,
     /// `touch` of one row.
     Touch,
     /// A locking read.
@@ -39,7 +43,9 @@ impl fmt::Display for Operation {
             Self::UpdateMany => "update_many",
             Self::UpdateById => "update_by_id",
             Self::Upsert => "upsert",
+            Self::UpdateBatch => "update_batch",
             Self::Delete => "delete",
+            Self::DeleteBatch => "delete_batch",
             Self::Touch => "touch",
             Self::Lock => "lock",
         })
@@ -80,6 +86,40 @@ impl NotSet {
     /// What was tried.
     pub fn operation(&self) -> Operation {
         self.operation
+    }
+}
+
+/// A batch names a row twice, so that one of the two would be written over the other. Refused before any SQL, but where the
+/// database takes two different keys for the same one, as a collation without case does: then after a read that shows it.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{} of {} names the row {} twice", .0.operation, .0.table, .0.key)]
+pub struct DuplicateKey(Box<Twice>);
+
+#[derive(Clone, Debug)]
+struct Twice {
+    table: &'static str,
+    key: RowKey,
+    operation: Operation,
+}
+
+impl DuplicateKey {
+    pub(crate) fn new(table: &'static str, key: RowKey, operation: Operation) -> Self {
+        Self(Box::new(Twice { table, key, operation }))
+    }
+
+    /// The table of the row.
+    pub fn table(&self) -> &str {
+        self.0.table
+    }
+
+    /// The key, as it was named the second time.
+    pub fn key(&self) -> &RowKey {
+        &self.0.key
+    }
+
+    /// What was tried.
+    pub fn operation(&self) -> Operation {
+        self.0.operation
     }
 }
 

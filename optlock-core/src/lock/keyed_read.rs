@@ -15,6 +15,15 @@ use crate::error::{Error, NotLockable, Unsupported};
 use crate::locking_read::{has_index_hint, rows};
 use crate::transaction::OpenTransaction;
 
+/// The order in which statements lock their rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LockOrder {
+    /// The same for everybody, or none at all.
+    Everybodys,
+    /// That, where the order of the keys is known here.
+    AsFarAsKnown,
+}
+
 /// A select, and the lock that it takes, to which keys are added.
 pub(super) struct KeyedRead<'t, E: EntityTrait, T> {
     txn: &'t T,
@@ -65,7 +74,10 @@ impl<'t, E: EntityTrait, T: OpenTransaction> KeyedRead<'t, E, T> {
     ) -> Result<HashSet<ValueTuple>, Error> {
         let unclear: Vec<usize> = (0..keys.len()).filter(|index| rows[*index].is_none()).collect();
         let mut found_any = false;
-        for chunk in self.chunks(unclear.iter().map(|index| keys[*index].clone()).collect())? {
+        for chunk in self.chunks(
+            unclear.iter().map(|index| keys[*index].clone()).collect(),
+            LockOrder::AsFarAsKnown,
+        )? {
             found_any |= !self.rows(&chunk).await?.is_empty();
         }
         let mut duplicates = HashSet::new();
@@ -85,8 +97,8 @@ impl<'t, E: EntityTrait, T: OpenTransaction> KeyedRead<'t, E, T> {
         Ok(duplicates)
     }
 
-    /// The keys in pieces that a statement has parameters for, in an order that is everybody's.
-    pub(super) fn chunks(&self, mut keys: Vec<ValueTuple>) -> Result<Vec<Vec<ValueTuple>>, Error> {
+    /// The keys in pieces that a statement has parameters for, in this order.
+    pub(super) fn chunks(&self, mut keys: Vec<ValueTuple>, order: LockOrder) -> Result<Vec<Vec<ValueTuple>>, Error> {
         let backend = self.txn.get_database_backend();
         let capabilities = capabilities(backend);
         let columns = self.columns.len().max(1);
@@ -94,7 +106,7 @@ impl<'t, E: EntityTrait, T: OpenTransaction> KeyedRead<'t, E, T> {
         let size = (capabilities.locking.max_parameters.saturating_sub(own) / columns).max(1);
         if keys.len() > size && capabilities.locking.unit == LockUnit::Row {
             let is_ordered = (columns == 1 || capabilities.locking.locks_as_sorted) && key_order::sort(&mut keys);
-            if !is_ordered {
+            if !is_ordered && order == LockOrder::Everybodys {
                 let what = format!("locking more than {size} rows by keys whose order is the server's own");
                 return Err(Unsupported::new(capabilities.name, what).into());
             }

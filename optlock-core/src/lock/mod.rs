@@ -12,6 +12,7 @@ mod source;
 pub use in_order::{LockTables, lock_in_order};
 pub use locked::Locked;
 pub use refresh::LockModel;
+pub(crate) use rows::{Held, lock_each};
 pub use rows::{LockKeys, LockRows, LockedRows};
 pub(crate) use select::for_write;
 pub use select::{LockExt, LockSelect, SayWait, WaitSaid, WaitUnsaid};

@@ -8,11 +8,12 @@ use sea_orm::sea_query::{IntoValueTuple, ValueTuple};
 use sea_orm::{DatabaseTransaction, EntityTrait, ModelTrait, PrimaryKeyTrait, Select};
 
 use super::key_order;
-use super::keyed_read::KeyedRead;
+use super::keyed_read::{KeyedRead, LockOrder};
 use super::locked::Locked;
-use super::select::{LockExt, LockSelect, WaitSaid};
+use super::select::{LockExt, LockSelect, WaitSaid, for_write};
 use crate::entity::table;
 use crate::error::{Error, MissingRows};
+use crate::lock_mode::LockWait;
 use crate::transaction::OpenTransaction;
 use crate::value::RowKey;
 
@@ -191,6 +192,17 @@ impl<M: ModelTrait, T> fmt::Debug for LockedRows<'_, M, T> {
     }
 }
 
+/// What a key stands for.
+#[derive(Debug)]
+pub(crate) enum Held<M> {
+    /// A row, which is locked now.
+    Row(M),
+    /// None.
+    Missing,
+    /// A row that an earlier key stands for, too: the server takes the two for one.
+    Twice,
+}
+
 /// Locks rows by key. Each statement locks in the order of the key, and so do the statements among themselves.
 pub(super) async fn lock_keys<E, T>(txn: &T, keys: LockKeys<E>) -> Result<LockedRows<'_, E::Model, T>, Error>
 where
@@ -198,23 +210,53 @@ where
     T: OpenTransaction,
 {
     let LockKeys { select, keys } = keys;
+    let held = read::<E, T>(txn, select, &keys, LockOrder::Everybodys).await?;
+    let mut locked = LockedRows::default();
+    for (key, held) in keys.into_iter().zip(held) {
+        match held {
+            Held::Row(model) => locked.rows.push(Locked::new(model, txn)),
+            Held::Twice => {}
+            Held::Missing => locked.missing.push(RowKey::new(key)),
+        }
+    }
+    Ok(locked)
+}
+
+/// Locks rows for a write that leaves their keys alone, and says of each key, in the caller's order, what it stands for. Where more keys than one statement
+/// takes are of a type that only the server can sort, several callers can meet in a deadlock.
+pub(crate) async fn lock_each<E, T>(txn: &T, wait: LockWait, keys: &[ValueTuple]) -> Result<Vec<Held<E::Model>>, Error>
+where
+    E: EntityTrait,
+    T: OpenTransaction,
+{
+    let select = for_write(E::find(), txn.get_database_backend(), wait);
+    read::<E, T>(txn, select, keys, LockOrder::AsFarAsKnown).await
+}
+
+async fn read<E, T>(
+    txn: &T,
+    select: LockSelect<Select<E>, WaitSaid>,
+    keys: &[ValueTuple],
+    order: LockOrder,
+) -> Result<Vec<Held<E::Model>>, Error>
+where
+    E: EntityTrait,
+    T: OpenTransaction,
+{
     let read = KeyedRead::<E, T>::new(txn, select)?;
     let mut found = HashMap::new();
-    for chunk in read.chunks(keys.clone())? {
+    for chunk in read.chunks(keys.to_vec(), order)? {
         found.extend(read.rows(&chunk).await?);
     }
     let mut rows: Vec<Option<E::Model>> = keys.iter().map(|key| found.remove(key)).collect();
     let mut duplicates = HashSet::new();
     if !found.is_empty() || keys.iter().any(key_order::is_spelled) {
-        duplicates = read.other_spellings(&keys, &mut rows).await?;
+        duplicates = read.other_spellings(keys, &mut rows).await?;
     }
-    let mut locked = LockedRows::default();
-    for (key, row) in keys.into_iter().zip(rows) {
-        match row {
-            Some(model) => locked.rows.push(Locked::new(model, txn)),
-            None if duplicates.contains(&key) => {}
-            None => locked.missing.push(RowKey::new(key)),
-        }
-    }
-    Ok(locked)
+    let held = keys.iter().zip(rows).map(|(key, row)| match row {
+        Some(model) => Held::Row(model),
+        None if duplicates.contains(key) => Held::Twice,
+        None => Held::Missing,
+    });
+    Ok(held.collect())
 }

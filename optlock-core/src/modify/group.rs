@@ -1,5 +1,7 @@
 //! What several callers have made of a row, stored by one write.
 
+use std::panic::resume_unwind;
+
 use sea_orm::{
     ActiveModelBehavior, ActiveModelTrait, DatabaseConnection, DbBackend, DbErr, EntityTrait, Iterable, ModelTrait,
 };
@@ -124,8 +126,14 @@ impl<En: Versioned> Group<En> {
         let store = async move { queue.holding(self.store_here(&db, turn)).await };
         let store = store.in_current_span();
         match tokio::runtime::Handle::try_current() {
-            // A panic of a hook is told by the members' outcome.
-            Ok(runtime) => drop(runtime.spawn(store).await),
+            Ok(runtime) => {
+                if let Err(err) = runtime.spawn(store).await
+                    && let Ok(panic) = err.try_into_panic()
+                {
+                    // A hook's. The members have been told.
+                    resume_unwind(panic);
+                }
+            }
             Err(_) => store.await,
         }
     }

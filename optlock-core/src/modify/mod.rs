@@ -5,7 +5,6 @@ mod heat;
 mod known;
 mod many;
 mod part;
-mod place;
 mod policy;
 mod round;
 mod rounds;
@@ -16,14 +15,12 @@ use std::future::Future;
 use sea_orm::sea_query::{IntoValueTuple, ValueTuple};
 use sea_orm::{FromQueryResult, ModelTrait};
 
-pub use place::ModifyIn;
-
-use place::Place;
 use round::{Key, Target};
 use rounds::Base;
 
 use crate::entity::Versioned;
 use crate::error::Error;
+use crate::place::{ModifyIn, Place};
 use crate::policy::Policy;
 
 /// Read, change and write a row as one call: `AtomicU64::fetch_update` for a row.

@@ -1,6 +1,7 @@
 //! Rounds, until one is won.
 
 use std::future::Future;
+use std::pin::Pin;
 
 use sea_orm::{ActiveModelTrait, DatabaseConnection, IsolationLevel};
 use tracing::Instrument;
@@ -90,15 +91,13 @@ where
                     }
                 }
                 let left = turn::begin_alone::<En>(db, turn.as_ref()).await;
-                holding(queue.as_ref(), async {
-                    if locks {
-                        // What was left is not needed: the row is read under the lock.
-                        return Box::pin(locked::<En, E>(&policy, db, target, &mut closure)).await;
-                    }
-                    let changed = alone::<En, E>(db, target, left, &mut turn, &mut known, &mut closure).await;
-                    changed.map_err(known_of)
-                })
-                .await
+                if locks {
+                    // What was left is not needed: the row is read under the lock.
+                    let locked = locked::<En, E>(&policy, db, target, &mut closure);
+                    return holding(queue.as_ref(), Box::pin(locked)).await;
+                }
+                let changed = alone::<En, E>(db, target, left, queue.as_ref(), &mut turn, &mut known, &mut closure);
+                changed.await.map_err(known_of)
             };
             let outcome = round.instrument(span.clone()).await;
             if !matches!(outcome, Ok(None) | Err((Failure::Read(_), _))) {
@@ -109,7 +108,7 @@ where
                 (Ok(None), None) => Err(known_of(Failure::Read(target.missing::<En>()))),
                 (Ok(None), Some(new)) => {
                     let insert = target.insert::<En, E>(new(), db);
-                    let insert = Box::pin(holding(queue.as_ref(), insert));
+                    let insert = holding(queue.as_ref(), Box::pin(insert));
                     insert.instrument(span).await.map_err(known_of)
                 }
                 (Err(failure), _) => Err(failure),
@@ -169,6 +168,7 @@ async fn alone<En, E>(
     db: &DatabaseConnection,
     target: &Target,
     left: Option<En::Model>,
+    queue: Option<&Queue>,
     turn: &mut Option<Turn>,
     known: &mut Known<En::Model>,
     closure: &mut (impl FnMut(&mut En::Model) -> Result<(), E> + Send),
@@ -184,8 +184,8 @@ where
         model.is_changed().then_some(model)
     });
     if let Some(model) = changed {
-        match write::<En, E>(db, model).await {
-            Ok(stored) => return finish::<En, E>(db, turn, stored).await,
+        match holding(queue, Box::pin(write::<En, E>(db, model))).await {
+            Ok(stored) => return finish::<En, E>(db, queue, turn, stored).await,
             // Nobody had read the row during this call, so this was no round of it.
             Err(failure) if failure.is_lost(table::<En>(), target) => {
                 known.won = failure.winner(table::<En>(), target);
@@ -203,18 +203,19 @@ where
         turn::end::<En>(turn, &before);
         return Ok(Some(before));
     }
-    let stored = write::<En, E>(db, model).await?;
-    finish::<En, E>(db, turn, stored).await
+    let stored = holding(queue, Box::pin(write::<En, E>(db, model))).await?;
+    finish::<En, E>(db, queue, turn, stored).await
 }
 
 /// Gives up the turn when the row is stored, and does what comes after that.
 async fn finish<En: Versioned, E>(
     db: &DatabaseConnection,
+    queue: Option<&Queue>,
     turn: &mut Option<Turn>,
     stored: En::Model,
 ) -> Result<Option<En::Model>, Failure<E>> {
     turn::end::<En>(turn, &stored);
-    after::<En, E>(db, stored).await.map(Some)
+    holding(queue, Box::pin(after::<En, E>(db, stored))).await.map(Some)
 }
 
 async fn next_turn(queue: Option<&Queue>) -> Option<Turn> {
@@ -222,8 +223,8 @@ async fn next_turn(queue: Option<&Queue>) -> Option<Turn> {
     queue?.turn(&TOKIO_CLOCK).await
 }
 
-/// Runs what is done in a turn.
-async fn holding<F: Future>(queue: Option<&Queue>, work: F) -> F::Output {
+/// Runs what may call hooks in a turn. Boxed, since it is moved on the way.
+async fn holding<F: Future>(queue: Option<&Queue>, work: Pin<Box<F>>) -> F::Output {
     match queue {
         Some(queue) => queue.holding(work).await,
         None => work.await,

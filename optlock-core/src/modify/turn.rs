@@ -25,7 +25,7 @@ pub(super) async fn begin_alone<En: Versioned>(db: &DatabaseConnection, turn: Op
     match turn.take()? {
         Left::<En>::Row(row) => Some(row),
         Left::Group(group) => {
-            group.store(db, turn.queue(), None).await;
+            Box::pin(group.store(db, turn.queue(), None)).await;
             None
         }
     }

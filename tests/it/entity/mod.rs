@@ -9,4 +9,5 @@ pub(crate) mod item;
 pub(crate) mod keys;
 pub(crate) mod nested;
 pub(crate) mod priced;
+pub(crate) mod values;
 pub(crate) mod versions;

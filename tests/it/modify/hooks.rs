@@ -71,8 +71,8 @@ async fn hooks_run_under_the_lock_and_for_many(context: Context) -> Outcome {
     .await?;
     let rounds = [
         "before_save of an update: b",
-        "after_save of an update: b",
         "before_save of an update: a",
+        "after_save of an update: b",
         "after_save of an update: a",
     ];
     assert_eq!(take_calls(&context).await?, rounds);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use optlock::prelude::*;
-use optlock::{Error, Fault, Policy, Report};
+use optlock::{Error, Fault, Found, Policy, Report};
 use sea_orm::TransactionTrait;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
@@ -20,10 +20,13 @@ cases![
     a_version_that_is_changed_in_one_row_leaves_all_as_they_were,
     a_constraint_of_one_row_leaves_all_as_they_were,
     all_rows_are_held_and_only_those_that_change_are_written,
+    rows_that_change_are_written_in_one_statement,
     no_keys_need_no_connection,
     crossing_orders_never_meet_in_a_deadlock,
     in_a_transaction_rows_are_changed_with_it;
     SERVERS: whoever_holds_a_row_is_waited_for;
+    SQLITE: a_row_that_a_trigger_holds_back_leaves_all_as_they_were;
+    POSTGRES: a_row_that_a_trigger_holds_back_leaves_all_as_they_were;
 ];
 
 #[allow(clippy::unnecessary_wraps, reason = "a closure that may refuse")]
@@ -245,4 +248,34 @@ async fn whoever_holds_a_row_is_waited_for(context: Context) -> Outcome {
         [(11, 2), (100, 3)]
     );
     Ok(())
+}
+
+async fn rows_that_change_are_written_in_one_statement(context: Context) -> Outcome {
+    item::create(&context).await?;
+    context.take_statements();
+    let rows = item::Entity::modify_all(&context.db, [3, 1, 2], |row| row.qty += 1).await?;
+    assert_eq!(rows.iter().map(|row| row.qty).collect::<Vec<_>>(), [31, 11, 21]);
+    assert_eq!(writes(&context.take_statements()).len(), 1);
+    Ok(())
+}
+
+async fn a_row_that_a_trigger_holds_back_leaves_all_as_they_were(context: Context) -> Outcome {
+    item::create(&context).await?;
+    context
+        .sql(context.backend.pick(
+            "CREATE TRIGGER guard BEFORE UPDATE ON item WHEN NEW.id = 2 BEGIN SELECT RAISE(IGNORE); END",
+            "CREATE FUNCTION guard() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN IF OLD.id = 2 THEN RETURN NULL; END IF; RETURN NEW; END';
+             CREATE TRIGGER guard BEFORE UPDATE ON item FOR EACH ROW EXECUTE FUNCTION guard()",
+            "",
+        ))
+        .await?;
+    let err = item::Entity::modify_all(&context.db, [1, 2, 3], |row| row.qty += 1)
+        .await
+        .unwrap_err();
+    let conflict = err.conflict().ok_or_else(|| format!("{err:?}"))?;
+    assert_eq!(
+        (conflict.found(), conflict.key().to_string()),
+        (&Found::Blocked, "2".to_owned())
+    );
+    is_unchanged(&context).await
 }

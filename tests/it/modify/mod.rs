@@ -4,13 +4,16 @@
 //! that look at the statements of a round use rows 1 and 2, and never lose three rounds in a row there; those that do have rows of their own.
 
 pub(crate) mod cancel;
+pub(crate) mod combine;
 pub(crate) mod contention;
 pub(crate) mod hand;
 pub(crate) mod hooks;
 pub(crate) mod insert;
 pub(crate) mod keys;
+mod line;
 pub(crate) mod many;
 pub(crate) mod patience;
+pub(crate) mod queue;
 pub(crate) mod rival;
 pub(crate) mod round;
 pub(crate) mod within;

@@ -34,6 +34,7 @@ pub(super) const CORE: Layers = Layers {
         &["active", "advisory", "change", "upsert"],
         &["lock", "retry", "txn"],
         &["place", "runner"],
+        &["batch"],
         &["modify", "update_by_id"],
     ],
 };

@@ -1,0 +1,173 @@
+//! The statements of a batch, as each backend is sent them.
+
+use sea_orm::sea_query::{Alias, IntoIden, IntoTableRef};
+
+use super::*;
+
+fn column(name: &str, values: Vec<Value>) -> BatchColumn {
+    BatchColumn {
+        name: Alias::new(name).into_iden(),
+        column: Expr::col((Alias::new("item"), Alias::new(name))),
+        column_type: ColumnType::Text,
+        save_as: Box::new(|value| value),
+        values,
+    }
+}
+
+/// Rows 1 and 2 at versions 3 and 4, with these names.
+fn update(names: Vec<Value>) -> BatchUpdate {
+    BatchUpdate {
+        table: Alias::new("item").into_table_ref(),
+        keys: vec![column("id", vec![1_i64.into(), 2_i64.into()])],
+        expected: vec![column("version", vec![3_i64.into(), 4_i64.into()])],
+        assigned: vec![
+            column("name", names),
+            column("version", vec![4_i64.into(), 5_i64.into()]),
+        ],
+        returning: None,
+    }
+}
+
+fn named() -> BatchUpdate {
+    update(vec!["a".into(), "b".into()])
+}
+
+fn values(statement: &Statement) -> &[Value] {
+    statement.values.as_ref().map_or(&[], |values| &values.0)
+}
+
+#[test]
+fn sqlite_takes_a_list_of_values() {
+    let statement = (SQLITE.update)(&named(), 0..2);
+    assert_eq!(
+        statement.sql,
+        r#"UPDATE "item" SET "name" = "optlock_rows"."column3", "version" = "optlock_rows"."column4" FROM (VALUES (?, ?, ?, ?), (?, ?, ?, ?)) AS "optlock_rows" WHERE "item"."id" = "optlock_rows"."column1" AND "item"."version" = "optlock_rows"."column2""#
+    );
+    assert_eq!(values(&statement).len(), 8);
+    let statement = (SQLITE.update)(&named(), 1..2);
+    assert_eq!(
+        values(&statement),
+        [2_i64.into(), 4_i64.into(), "b".into(), 5_i64.into()]
+    );
+}
+
+#[test]
+fn sqlite_has_parameters_for_so_many_rows() {
+    let mut update = named();
+    assert_eq!((SQLITE.rows)(&update), 1_000);
+    update
+        .assigned
+        .extend((0..60).map(|_| column("more", vec![1.into(), 2.into()])));
+    assert_eq!((SQLITE.rows)(&update), 32_766 / 64);
+}
+
+#[cfg(feature = "sqlx-postgres")]
+#[test]
+fn postgres_takes_an_array_for_each_column_whatever_the_number_of_rows() {
+    let sql = r#"UPDATE "item" SET "name" = "optlock_rows"."column3", "version" = "optlock_rows"."column4" FROM (SELECT UNNEST($1) AS "column1", UNNEST($2) AS "column2", UNNEST($3) AS "column3", UNNEST($4) AS "column4") AS "optlock_rows" WHERE "item"."id" = "optlock_rows"."column1" AND "item"."version" = "optlock_rows"."column2""#;
+    for rows in [0..1, 0..2] {
+        let statement = (POSTGRES.update)(&named(), rows);
+        assert_eq!(statement.sql, sql);
+        assert_eq!(values(&statement).len(), 4);
+    }
+    assert_eq!((POSTGRES.rows)(&named()), 1_000);
+}
+
+#[cfg(feature = "sqlx-postgres")]
+#[test]
+fn postgres_is_told_apart_which_values_are_null() {
+    let some = (POSTGRES.update)(&update(vec![Value::String(None), "b".into()]), 0..2);
+    assert_eq!(
+        some.sql,
+        r#"UPDATE "item" SET "name" = (CASE WHEN ("optlock_rows"."column5") THEN $1 ELSE "optlock_rows"."column3" END), "version" = "optlock_rows"."column4" FROM (SELECT UNNEST($2) AS "column1", UNNEST($3) AS "column2", UNNEST($4) AS "column3", UNNEST($5) AS "column5", UNNEST($6) AS "column4") AS "optlock_rows" WHERE "item"."id" = "optlock_rows"."column1" AND "item"."version" = "optlock_rows"."column2""#
+    );
+    let all = (POSTGRES.update)(&update(vec![Value::String(None), Value::String(None)]), 0..2);
+    assert_eq!(
+        all.sql,
+        r#"UPDATE "item" SET "name" = "optlock_rows"."column3", "version" = "optlock_rows"."column4" FROM (SELECT UNNEST($1) AS "column1", UNNEST($2) AS "column2", $3 AS "column3", UNNEST($4) AS "column4") AS "optlock_rows" WHERE "item"."id" = "optlock_rows"."column1" AND "item"."version" = "optlock_rows"."column2""#
+    );
+}
+
+#[test]
+fn postgres_takes_a_list_of_what_is_no_array() {
+    let update = update(vec![Value::TinyInt(Some(1)), Value::TinyInt(Some(2))]);
+    let statement = (POSTGRES.update)(&update, 0..2);
+    assert!(
+        statement
+            .sql
+            .contains("FROM (VALUES ($1, $2, $3, $4), ($5, $6, $7, $8))"),
+        "{}",
+        statement.sql
+    );
+    assert_eq!((POSTGRES.rows)(&update), 500);
+}
+
+#[test]
+fn mysql_takes_one_json_text_whatever_the_number_of_rows() {
+    let sql = "UPDATE JSON_TABLE(?, '$[*]' COLUMNS (column1 BIGINT PATH '$[0]' ERROR ON ERROR, column2 BIGINT PATH '$[1]' ERROR ON ERROR, column3 LONGTEXT CHARACTER SET utf8mb4 PATH '$[2]' ERROR ON ERROR, column4 BIGINT PATH '$[3]' ERROR ON ERROR)) AS optlock_rows STRAIGHT_JOIN `item` ON `item`.`id` = `optlock_rows`.`column1` AND `item`.`version` = `optlock_rows`.`column2` SET `item`.`name` = `optlock_rows`.`column3`, `item`.`version` = `optlock_rows`.`column4`";
+    let update = update(vec!["a\"\\\u{1}é".into(), Value::String(None)]);
+    for (rows, json) in [
+        (0..2, r#"[[1,3,"a\"\\\u0001é",4],[2,4,null,5]]"#),
+        (1..2, "[[2,4,null,5]]"),
+    ] {
+        let statement = (MYSQL.update)(&update, rows);
+        assert_eq!(statement.sql, sql);
+        assert_eq!(values(&statement), [json.into()]);
+    }
+    assert_eq!((MYSQL.rows)(&update), 1_000);
+}
+
+#[test]
+fn mysql_takes_bytes_as_hexadecimal_digits_and_large_numbers_as_they_are() {
+    let update = update(vec![vec![0_u8, 0xab].into(), Value::Bytes(None)]);
+    let statement = (MYSQL.update)(&update, 0..2);
+    assert!(
+        statement
+            .sql
+            .contains("SET `item`.`name` = UNHEX(`optlock_rows`.`column3`)"),
+        "{}",
+        statement.sql
+    );
+    assert_eq!(values(&statement), [r#"[[1,3,"00ab",4],[2,4,null,5]]"#.into()]);
+    let update = self::update(vec![u64::MAX.into(), 0_u64.into()]);
+    let statement = (MYSQL.update)(&update, 0..1);
+    assert!(
+        statement.sql.contains("column3 BIGINT UNSIGNED PATH"),
+        "{}",
+        statement.sql
+    );
+    assert_eq!(values(&statement), ["[[1,3,18446744073709551615,4]]".into()]);
+}
+
+/// A text to compare with has the collation of the column only as a parameter.
+#[test]
+fn mysql_takes_cases_where_json_does_not_do() {
+    let by_text = || BatchUpdate {
+        keys: vec![column("id", vec!["x".into(), "y".into()])],
+        ..named()
+    };
+    let statement = (MYSQL.update)(&by_text(), 0..2);
+    assert_eq!(
+        statement.sql,
+        "UPDATE `item` SET `name` = (CASE WHEN (`item`.`id` = ?) THEN ? WHEN (`item`.`id` = ?) THEN ? END), `version` = (CASE WHEN (`item`.`id` = ?) THEN ? WHEN (`item`.`id` = ?) THEN ? END) WHERE (`item`.`id` = ? AND `item`.`version` = ?) OR (`item`.`id` = ? AND `item`.`version` = ?)"
+    );
+    assert_eq!((MYSQL.rows)(&by_text()), 100);
+    let mut wide = by_text();
+    wide.assigned
+        .extend((0..400).map(|_| column("more", vec![1.into(), 2.into()])));
+    assert_eq!((MYSQL.rows)(&wide), 65_535 / (402 * 2 + 2));
+    let of_floats = update(vec![0.5.into(), 1.5.into()]);
+    assert!((MYSQL.update)(&of_floats, 0..2).sql.starts_with("UPDATE `item` SET"));
+}
+
+#[test]
+fn a_statement_ends_ahead_of_a_value_that_is_too_large() {
+    let mut update = update(vec!["a".repeat(600).into(), "b".repeat(600).into()]);
+    assert_eq!(update.rows_within(0, 10, 1_000), 1);
+    assert_eq!(update.rows_within(1, 10, 1_000), 1);
+    assert_eq!(update.rows_within(0, 10, 10), 1, "one there must be");
+    assert_eq!(update.rows_within(2, 10, 1_000), 0);
+    assert_eq!(update.rows_within(0, 1, 10_000), 1);
+    update.assigned[0].values = vec!["a".into(), "b".into()];
+    assert_eq!(update.rows_within(0, 10, 1_000), 2);
+}

@@ -1,0 +1,164 @@
+//! Batches over the same rows at once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use optlock::Error;
+use optlock::prelude::*;
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
+
+use super::{rows, shuffle, with_qty};
+use crate::case::{Outcome, cases};
+use crate::context::Context;
+use crate::entity::item;
+use crate::entity::keys::by_text;
+
+cases![
+    every_version_is_the_number_of_writes_that_were_reported,
+    of_batches_that_are_all_or_nothing_the_winners_add_up,
+    rows_with_keys_of_text_are_told_apart_by_all;
+];
+
+const TASKS: usize = 8;
+const ROUNDS: usize = 10;
+const ROWS: i64 = 100;
+
+async fn every_version_is_the_number_of_writes_that_were_reported(context: Context) -> Outcome {
+    item::create(&context).await?;
+    super::large::fill(&context, ROWS).await?;
+    let db = context.connect(8).await?;
+    let start = Arc::new(Barrier::new(TASKS));
+    let mut tasks = JoinSet::new();
+    for task in 0..TASKS {
+        let (db, start) = (db.clone(), Arc::clone(&start));
+        tasks.spawn(async move {
+            let mut seed = task as u64;
+            let mut written = BTreeMap::new();
+            let mut conflicts = 0;
+            start.wait().await;
+            for _ in 0..ROUNDS {
+                let mut loaded = item::Entity::find().all(&db).await?;
+                shuffle(&mut loaded, &mut seed);
+                let batch: Vec<_> = loaded.iter().map(|row| with_qty(row, row.qty + 1)).collect();
+                for (row, verdict) in loaded
+                    .iter()
+                    .zip(item::Entity::update_batch(batch).exec_each(&db).await?)
+                {
+                    match verdict {
+                        Ok(updated) => {
+                            assert_eq!(
+                                (updated.id, updated.qty, updated.version),
+                                (row.id, row.qty + 1, row.version + 1)
+                            );
+                            *written.entry(row.id).or_insert(0_i64) += 1;
+                        }
+                        Err(_) => conflicts += 1,
+                    }
+                }
+            }
+            Ok::<_, Error>((written, conflicts))
+        });
+    }
+    let mut written = BTreeMap::new();
+    let mut conflicts = 0;
+    while let Some(result) = tasks.join_next().await {
+        let (of_task, conflicts_of_task) = result??;
+        for (id, count) in of_task {
+            *written.entry(id).or_insert(0) += count;
+        }
+        conflicts += conflicts_of_task;
+    }
+    let stored = rows(&context).await?;
+    assert_eq!(stored.len(), usize::try_from(ROWS)?);
+    for row in stored {
+        assert_eq!(
+            row.version - 1,
+            written.get(&row.id).copied().unwrap_or_default(),
+            "{row:?}"
+        );
+    }
+    assert!(conflicts > 0, "nobody ever raced: the case shows nothing");
+    Ok(())
+}
+
+async fn of_batches_that_are_all_or_nothing_the_winners_add_up(context: Context) -> Outcome {
+    item::create(&context).await?;
+    super::large::fill(&context, ROWS).await?;
+    let db = context.connect(8).await?;
+    let start = Arc::new(Barrier::new(TASKS));
+    let mut tasks = JoinSet::new();
+    for task in 0..TASKS {
+        let (db, start) = (db.clone(), Arc::clone(&start));
+        tasks.spawn(async move {
+            let mut seed = 100 + task as u64;
+            let mut won = 0;
+            start.wait().await;
+            for _ in 0..ROUNDS {
+                let mut loaded = item::Entity::find().all(&db).await?;
+                shuffle(&mut loaded, &mut seed);
+                let batch: Vec<_> = loaded.iter().map(|row| with_qty(row, row.qty + 1)).collect();
+                match item::Entity::update_batch(batch).exec(&db).await {
+                    Ok(updated) => {
+                        assert_eq!(updated.len(), loaded.len());
+                        won += 1;
+                    }
+                    Err(Error::Conflicts(_)) => {}
+                    Err(err) => return Err(err),
+                }
+            }
+            Ok::<_, Error>(won)
+        });
+    }
+    let mut won = 0;
+    while let Some(result) = tasks.join_next().await {
+        won += result??;
+    }
+    assert!(won > 0);
+    let versions: Vec<_> = rows(&context).await?.iter().map(|row| row.version - 1).collect();
+    assert!(versions.iter().all(|version| *version == won), "{won}: {versions:?}");
+    Ok(())
+}
+
+async fn rows_with_keys_of_text_are_told_apart_by_all(context: Context) -> Outcome {
+    context.create(by_text::Entity).await?;
+    for id in 0..30 {
+        context
+            .sql(&format!("INSERT INTO keyed (id, qty, version) VALUES ('k{id}', 0, 1)"))
+            .await?;
+    }
+    let db = context.connect(8).await?;
+    let mut tasks = JoinSet::new();
+    for task in 0..TASKS {
+        let db = db.clone();
+        tasks.spawn(async move {
+            let mut seed = 200 + task as u64;
+            let mut written = 0;
+            for _ in 0..ROUNDS {
+                let mut loaded = by_text::Entity::find().all(&db).await?;
+                shuffle(&mut loaded, &mut seed);
+                let batch = loaded.into_iter().map(|row| by_text::ActiveModel {
+                    qty: Set(row.qty + 1),
+                    ..row.into_active_model()
+                });
+                let verdicts = by_text::Entity::update_batch(batch).exec_each(&db).await?;
+                written += verdicts.iter().flatten().count();
+            }
+            Ok::<_, Error>(written)
+        });
+    }
+    let mut written = 0;
+    while let Some(result) = tasks.join_next().await {
+        written += i64::try_from(result??)?;
+    }
+    assert_eq!(
+        context
+            .row("SELECT CAST(SUM(version - 1) AS CHAR(20)) FROM keyed")
+            .await?
+            .try_get_by_index::<String>(0)?
+            .trim()
+            .parse::<i64>()?,
+        written
+    );
+    Ok(())
+}
