@@ -13,7 +13,8 @@ use sea_orm::{
 use crate::delete::DeleteOne;
 use crate::entity::Versioned;
 use crate::error::Error;
-use crate::insert::{Insert, InsertMany};
+use crate::insert::Insert;
+use crate::insert_many::InsertMany;
 use crate::update::UpdateOne;
 use crate::update_many::UpdateMany;
 

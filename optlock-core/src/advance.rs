@@ -1,7 +1,7 @@
 //! Where the version of an entity starts and how it advances, within what the backend can store.
 
 use sea_orm::sea_query::{Expr, SimpleExpr};
-use sea_orm::{ColumnTrait, DbBackend};
+use sea_orm::{ActiveModelTrait, ColumnTrait, DbBackend};
 
 use crate::backend::{Capabilities, advance_counter, capabilities};
 use crate::entity::{Versioned, table};
@@ -19,6 +19,15 @@ pub(crate) fn require_support<E: Versioned>(backend: DbBackend) -> Result<(), Er
 /// The version of a new row.
 pub(crate) fn initial<E: Versioned>() -> E::Version {
     E::Version::from_repr(ReprOf::<E>::first(E::PRECISION))
+}
+
+/// The model with a version: the first one, unless the caller has set another.
+pub(crate) fn versioned<E: Versioned>(mut model: E::ActiveModel) -> E::ActiveModel {
+    let version = E::version_column();
+    if model.get(version).is_not_set() {
+        model.set(version, initial::<E>().into());
+    }
+    model
 }
 
 /// The version that follows the expected one.

@@ -21,6 +21,7 @@ mod diagnosis;
 mod entity;
 mod error;
 mod insert;
+mod insert_many;
 mod invalid_policy;
 mod lock;
 mod lock_mode;
@@ -59,7 +60,8 @@ pub use error::{
     Imprecise, LockError, MissingRows, NotLockable, NotSet, Operation, OutcomeUnknown, Overflow, Refused, TooManyRows,
     TransactionFailed, Unread, Unsupported, VersionAssigned, fault,
 };
-pub use insert::{Insert, InsertMany};
+pub use insert::Insert;
+pub use insert_many::InsertMany;
 pub use invalid_policy::InvalidPolicy;
 pub use lock::{
     LockExt, LockKeys, LockModel, LockOne, LockRows, LockSelect, LockSource, LockTables, Locked, LockedRows, OfFirst,

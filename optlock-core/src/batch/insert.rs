@@ -3,7 +3,7 @@
 use super::run::{Batch, run};
 use crate::entity::{Versioned, table};
 use crate::error::Error;
-use crate::insert::InsertMany;
+use crate::insert_many::InsertMany;
 use crate::lock_mode::LockWait;
 use crate::place::ModifyIn;
 use crate::policy::Policy;

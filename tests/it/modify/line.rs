@@ -90,10 +90,12 @@ pub(super) async fn ends<T>(tasks: Vec<JoinHandle<T>>) -> Result<Vec<T>> {
 }
 
 /// What takes longer than this hangs.
-pub(super) async fn in_time<F: Future>(future: F) -> Result<F::Output> {
-    tokio::time::timeout(Duration::from_secs(30), future)
-        .await
-        .map_err(|_| "it hangs".into())
+pub(super) fn in_time<F: Future>(future: F) -> Pin<Box<impl Future<Output = Result<F::Output>>>> {
+    Box::pin(async {
+        tokio::time::timeout(Duration::from_secs(30), future)
+            .await
+            .map_err(|_| "it hangs".into())
+    })
 }
 
 /// A row of this case's on this backend: what it is known for is no other one's.

@@ -30,7 +30,7 @@ pub(super) const CORE: Layers = Layers {
         &["locking_read", "row"],
         &["diagnosis", "overflow", "readback"],
         &["try_insert"],
-        &["delete", "insert", "update", "update_many"],
+        &["delete", "insert", "insert_many", "update", "update_many"],
         &["active", "advisory", "change", "upsert"],
         &["lock", "retry", "txn"],
         &["place", "runner"],

@@ -60,7 +60,9 @@ async fn applied(
 async fn whoever_would_write_and_is_dropped_leaves_it_to_the_next(context: Context) -> Outcome {
     let id = own_row(&context, 1_303, 0).await?;
     context.take_statements();
-    for (round, gone) in (0..).zip([&[0][..], &[0, 1, 2], &[2], &[4, 3]]) {
+    let mut total = 0;
+    for gone in [&[0][..], &[0, 1, 2], &[2], &[4, 3]] {
+        total += 5 - i64::try_from(gone.len())?;
         let mut waiting = applied(&context, id, 5).await?;
         for place in gone.iter().rev() {
             drop(waiting.remove((*place).min(waiting.len() - 1)));
@@ -69,8 +71,8 @@ async fn whoever_would_write_and_is_dropped_leaves_it_to_the_next(context: Conte
             let row = row?;
             assert_eq!(row.qty + 1, row.version);
         }
-        // Theirs are in, as the others have gone on from there.
-        assert_eq!(stored(&context, id).await?.1, 5 * (round + 1));
+        // Theirs are not in: nothing was sent when they went.
+        assert_eq!(stored(&context, id).await?.1, total);
     }
     Ok(())
 }

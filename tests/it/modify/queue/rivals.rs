@@ -108,10 +108,7 @@ async fn a_row_that_is_deleted_meanwhile_is_missing_for_the_next(context: Contex
     line_up(item::Entity, &context.db, id, &mut lined_up).await?;
     let mut outcomes = ends(go(lined_up)).await?.into_iter();
     let deleted = outcomes.next().ok_or("nobody")?.unwrap_err();
-    assert_eq!(
-        deleted.conflict().map(|conflict| conflict.found()),
-        Some(&Found::Deleted)
-    );
+    assert_eq!(deleted.conflict().map(optlock::Conflict::found), Some(&Found::Deleted));
     let missing = outcomes.next().ok_or("nobody")?.unwrap_err();
     assert!(matches!(missing, Error::MissingRows(_)), "{missing:?}");
     Ok(())
@@ -191,21 +188,21 @@ async fn nobody_elses_write_is_lost(context: Context) -> Outcome {
                         })
                         .await?,
                     ),
-                    11 => drop(
-                        until_done(|| async {
+                    11 => {
+                        _ = until_done(|| async {
                             let many = item::Entity::update_many().filter(item::Column::Id.eq(id));
                             let one_more = Expr::col(item::Column::Qty).add(1);
                             many.col_expr(item::Column::Qty, one_more).exec(&other).await
                         })
-                        .await?,
-                    ),
-                    _ => drop(
-                        until_done(|| async {
+                        .await?;
+                    }
+                    _ => {
+                        _ = until_done(|| async {
                             let sql = format!("UPDATE item SET qty = qty + 1, version = version + 1 WHERE id = {id}");
                             Ok(other.execute_unprepared(&sql).await?)
                         })
-                        .await?,
-                    ),
+                        .await?;
+                    }
                 }
             }
             Ok::<_, Error>(())
