@@ -6,10 +6,15 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 use crate::workspace::{self, cargo};
-use crate::{test, tidy};
+use crate::{bench, test, tidy};
 
 pub(crate) fn run() -> Result<ExitCode> {
     step("formatting", &mut cargo(&["fmt", "--all", "--check"]))?;
+    // All that is checked of them: to compile what they compare takes longer than all the rest.
+    for manifest in bench::MANIFESTS {
+        let check = ["fmt", "--manifest-path", manifest, "--check"];
+        step(&format!("formatting of {manifest}"), &mut cargo(&check))?;
+    }
     timed("tidy", tidy::check)?;
     let clippy = [
         "clippy",

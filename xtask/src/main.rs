@@ -1,5 +1,6 @@
 //! `cargo xtask`: the chores of this repository, in Rust and without dependencies.
 
+mod bench;
 mod ci;
 mod error;
 mod servers;
@@ -19,6 +20,9 @@ Usage: cargo xtask <command>
            run every test against SQLite, PostgreSQL and MariaDB; a server is started for
            each backend whose OPTLOCK_POSTGRES_URL or OPTLOCK_MARIADB_URL is not set
   servers  start the same servers, print their URLs, and stop them on Ctrl-C or end of input
+  bench [-- <options>]
+           the benchmark (`-- --help` lists its options), on durable servers that are started
+           for it; it writes docs/performance
   tidy     check the rules of this code base that the compiler does not check
   ci       everything that continuous integration checks, the tests last
 ";
@@ -37,6 +41,8 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         ["test"] => Ok(test::run(&[]).conclude()),
         ["test", "--", rest @ ..] => Ok(test::run(rest).conclude()),
         ["servers"] => servers::run(),
+        ["bench"] => bench::run(&[]),
+        ["bench", "--", rest @ ..] => bench::run(rest),
         ["tidy"] => tidy::run(),
         ["ci"] => ci::run(),
         [servers::guard::COMMAND, backends @ ..] => servers::guard::run(backends),

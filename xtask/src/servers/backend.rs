@@ -3,6 +3,7 @@
 use super::account::Account;
 use super::daemon::Daemon;
 use super::directory::Directory;
+use super::purpose::Purpose;
 use super::{mariadb, postgres};
 use crate::error::{Error, Result};
 
@@ -68,12 +69,12 @@ impl Backend {
     }
 
     /// Starts a server with all its files in `directory`. It must be installed.
-    pub(super) fn start(self, directory: &Directory) -> Result<Server> {
+    pub(super) fn start(self, purpose: Purpose, directory: &Directory) -> Result<Server> {
         let account = Account::of_server(self.user(), directory)?;
         let home = directory.subdirectory(self.name(), &account)?;
         match self {
-            Self::Postgres => postgres::start(&home, &account),
-            Self::MariaDb => mariadb::start(&home, &account),
+            Self::Postgres => postgres::start(purpose, &home, &account),
+            Self::MariaDb => mariadb::start(purpose, &home, &account),
         }
     }
 }

@@ -6,12 +6,17 @@ use std::process::ExitCode;
 use super::backend::{Backend, Server};
 use super::directory::Directory;
 use super::install;
+use super::purpose::Purpose;
 use crate::error::{Error, Result};
 
-/// The hidden subcommand that xtask runs itself with.
+/// The hidden subcommand that xtask runs itself with: a purpose, and the names of the backends.
 pub(crate) const COMMAND: &str = "serve";
 
-pub(crate) fn run(backends: &[&str]) -> Result<ExitCode> {
+pub(crate) fn run(arguments: &[&str]) -> Result<ExitCode> {
+    let (purpose, backends) = arguments
+        .split_first()
+        .ok_or_else(|| Error::new("the guard needs to know what the servers are for"))?;
+    let purpose = Purpose::from_name(purpose)?;
     let backends = backends
         .iter()
         .map(|name| Backend::from_name(name))
@@ -21,7 +26,7 @@ pub(crate) fn run(backends: &[&str]) -> Result<ExitCode> {
     install::missing(&backends, &directory)?;
     let servers = backends
         .iter()
-        .map(|backend| Ok((backend.variable(), backend.start(&directory)?)))
+        .map(|backend| Ok((backend.variable(), backend.start(purpose, &directory)?)))
         .collect::<Result<Vec<_>>>()?;
     if announce(&servers).is_ok() {
         std::io::copy(&mut std::io::stdin(), &mut std::io::sink())

@@ -8,6 +8,7 @@ use super::backend::Server;
 use super::daemon::{Daemon, StopSignal};
 use super::log::Log;
 use super::programs;
+use super::purpose::Purpose;
 use crate::error::{Error, Result};
 
 /// The tests create databases of their own, hence the rights on all of them. The address is spelled
@@ -35,7 +36,7 @@ impl Programs {
 }
 
 /// Starts a server that keeps everything in `home`.
-pub(super) fn start(home: &Path, account: &Account) -> Result<Server> {
+pub(super) fn start(purpose: Purpose, home: &Path, account: &Account) -> Result<Server> {
     let programs = Programs::find().ok_or_else(|| Error::new("MariaDB is not installed"))?;
     let data = home.join("data");
     let log = Log::new(home.join("log"));
@@ -71,9 +72,12 @@ pub(super) fn start(home: &Path, account: &Account) -> Result<Server> {
             "--skip-name-resolve",
             "--character-set-server=utf8mb4",
             "--max-connections=300",
-            "--innodb-buffer-pool-size=64M",
-            "--innodb-flush-log-at-trx-commit=2",
         ]);
+        server.args(match purpose {
+            Purpose::Tests => ["--innodb-buffer-pool-size=64M", "--innodb-flush-log-at-trx-commit=2"],
+            // The server's defaults, said aloud.
+            Purpose::Figures => ["--innodb-buffer-pool-size=128M", "--innodb-flush-log-at-trx-commit=1"],
+        });
         server
     };
     let (daemon, port) = Daemon::start(StopSignal::Terminate, &log, server, |_| {

@@ -14,6 +14,7 @@ mod log;
 mod mariadb;
 mod postgres;
 mod programs;
+mod purpose;
 
 use std::env;
 use std::io::{BufRead as _, BufReader};
@@ -22,10 +23,11 @@ use std::process::{Child, Command, ExitCode, Stdio};
 
 use crate::error::{Error, Result};
 use backend::Backend;
+use purpose::Purpose;
 
 /// `cargo xtask servers`: keeps the servers running while a developer runs `cargo test` by hand.
 pub(crate) fn run() -> Result<ExitCode> {
-    let servers = Servers::start(&Backend::ALL)?;
+    let servers = Servers::start(Purpose::Tests, &Backend::ALL)?;
     for (variable, url) in servers.urls() {
         println!("export {variable}={url}");
     }
@@ -46,7 +48,13 @@ impl Servers {
     pub(crate) fn for_unset_variables() -> Result<Self> {
         let unset = |backend: &Backend| env::var_os(backend.variable()).is_none_or(|url| url.is_empty());
         let backends: Vec<Backend> = Backend::ALL.into_iter().filter(unset).collect();
-        Self::start(&backends)
+        Self::start(Purpose::Tests, &backends)
+    }
+
+    /// Servers with durable settings, whatever the environment variables name.
+    pub(crate) fn durable(names: &[&str]) -> Result<Self> {
+        let backends = names.iter().map(|name| Backend::from_name(name));
+        Self::start(Purpose::Figures, &backends.collect::<Result<Vec<_>>>()?)
     }
 
     /// The environment variables that lead to the started servers.
@@ -56,7 +64,7 @@ impl Servers {
             .map(|(variable, url)| (variable.as_str(), url.as_str()))
     }
 
-    fn start(backends: &[Backend]) -> Result<Self> {
+    fn start(purpose: Purpose, backends: &[Backend]) -> Result<Self> {
         if backends.is_empty() {
             return Ok(Self {
                 guard: None,
@@ -65,7 +73,7 @@ impl Servers {
         }
         let xtask = env::current_exe().map_err(Error::while_doing("find xtask's own program"))?;
         let mut guard = Command::new(xtask)
-            .arg(guard::COMMAND)
+            .args([guard::COMMAND, purpose.name()])
             .args(backends.iter().map(|backend| backend.name()))
             .process_group(0)
             .stdin(Stdio::piped())

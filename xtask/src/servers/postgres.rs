@@ -8,6 +8,7 @@ use super::backend::Server;
 use super::daemon::{Daemon, StopSignal};
 use super::log::Log;
 use super::programs;
+use super::purpose::Purpose;
 use crate::error::{Error, Result};
 
 const NAMES: [&str; 3] = ["initdb", "postgres", "psql"];
@@ -41,7 +42,7 @@ fn newest_of_debian() -> Option<PathBuf> {
 }
 
 /// Starts a server that keeps everything in `home`.
-pub(super) fn start(home: &Path, account: &Account) -> Result<Server> {
+pub(super) fn start(purpose: Purpose, home: &Path, account: &Account) -> Result<Server> {
     let programs = Programs::find().ok_or_else(|| Error::new("PostgreSQL is not installed"))?;
     let data = home.join("data");
     let log = Log::new(home.join("log"));
@@ -62,12 +63,14 @@ pub(super) fn start(home: &Path, account: &Account) -> Result<Server> {
             "listen_addresses=127.0.0.1",
             &format!("unix_socket_directories={}", home.display()),
             "max_connections=200",
-            // The tests provoke deadlocks, and nobody should wait a second for each.
-            "deadlock_timeout=200ms",
-            // The data lives no longer than the run.
-            "fsync=off",
         ];
-        for setting in settings {
+        let of_purpose: &[&str] = match purpose {
+            // The tests provoke deadlocks, and nobody should wait a second for each. The data lives no longer than the run.
+            Purpose::Tests => &["deadlock_timeout=200ms", "fsync=off"],
+            // The server's defaults, said aloud.
+            Purpose::Figures => &["fsync=on", "synchronous_commit=on"],
+        };
+        for setting in settings.iter().chain(of_purpose) {
             server.args(["-c", setting]);
         }
         server

@@ -39,7 +39,13 @@ fn complaints() -> Result<Vec<String>> {
     let derive = source::under("optlock-derive/src", ".rs")?;
     let facade = source::under("src", ".rs")?;
     let library: Vec<SourceFile> = [&core[..], &derive, &facade].concat();
-    let own = [source::under("xtask/src", ".rs")?, source::under("tests", ".rs")?].concat();
+    let own = [
+        source::under("xtask/src", ".rs")?,
+        source::under("tests", ".rs")?,
+        source::under("benches/src", ".rs")?,
+        source::under("benches/toasty-sqlite/src", ".rs")?,
+    ]
+    .concat();
     let public = [
         source::under("examples", ".rs")?,
         source::under("docs", ".md")?,
