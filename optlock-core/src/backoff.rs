@@ -3,9 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use fastrand::Rng;
-
 use crate::invalid_policy::InvalidPolicy;
+use crate::random::Random;
 
 /// The delays between attempts.
 ///
@@ -207,7 +206,7 @@ impl<'a> Pacer<'a> {
     }
 
     /// The delay after one more failure; `None` where there is no further one.
-    pub(crate) fn next(&mut self, random: &mut Rng) -> Option<Duration> {
+    pub(crate) fn next(&mut self, random: &mut Random) -> Option<Duration> {
         let n = self.failures;
         self.failures = n.saturating_add(1);
         if self.backoff.first_at_once {
@@ -219,7 +218,7 @@ impl<'a> Pacer<'a> {
         self.delay(n, random)
     }
 
-    fn delay(&mut self, n: u32, random: &mut Rng) -> Option<Duration> {
+    fn delay(&mut self, n: u32, random: &mut Random) -> Option<Duration> {
         match self.backoff.shape {
             Shape::None => Some(Duration::ZERO),
             Shape::Constant(delay) => Some(delay),
@@ -250,10 +249,10 @@ fn doubled(base: Duration, n: u32, cap: Duration) -> Duration {
 }
 
 /// Any time from one to another, both included.
-fn between(from: Duration, to: Duration, random: &mut Rng) -> Duration {
+fn between(from: Duration, to: Duration, random: &mut Random) -> Duration {
     // 584 years of nanoseconds fit.
     let span = u64::try_from(to.saturating_sub(from).as_nanos()).unwrap_or(u64::MAX);
-    from + Duration::from_nanos(random.u64(0..=span))
+    from + Duration::from_nanos(random.up_to(span))
 }
 
 #[cfg(test)]
@@ -264,7 +263,7 @@ mod tests {
 
     fn first(backoff: Backoff<'_>, count: usize, seed: u64) -> Vec<Duration> {
         let mut pacer = Pacer::new(backoff);
-        let mut random = Rng::with_seed(seed);
+        let mut random = Random::with_seed(seed);
         std::iter::from_fn(|| pacer.next(&mut random)).take(count).collect()
     }
 
@@ -289,7 +288,7 @@ mod tests {
             pacer.failures = n;
             assert!(
                 pacer
-                    .next(&mut Rng::with_seed(1))
+                    .next(&mut Random::with_seed(1))
                     .is_some_and(|delay| delay <= 3 * SECOND)
             );
             assert!(pacer.failures() >= n);

@@ -31,6 +31,7 @@ mod overflow;
 mod place;
 mod policy;
 mod queue;
+mod random;
 mod readback;
 mod retry;
 mod returning;

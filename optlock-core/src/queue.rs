@@ -80,14 +80,14 @@ impl Queue {
     }
 
     fn enter(id: RowId) -> Self {
-        let mut shard = id.shard();
-        let entry = shard.entry(id.clone()).or_insert_with(|| Entry {
+        let mut queues = id.shard();
+        let entry = queues.entry(id.clone()).or_insert_with(|| Entry {
             shared: Arc::default(),
             handles: 0,
         });
         entry.handles += 1;
         let shared = Arc::clone(&entry.shared);
-        drop(shard);
+        drop(queues);
         Self { id, shared }
     }
 

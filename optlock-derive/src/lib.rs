@@ -48,7 +48,7 @@ use model::Input;
 /// | | `#[version(precision = N)]` | For timestamps: how many digits of a second the column holds, 0 to 6; default 6. |
 /// | a field | `#[generated]` | The database may write this column in any insert or update (a trigger, a computed column, `ON UPDATE CURRENT_TIMESTAMP`): a returned model always has it as stored. |
 /// | the struct | `#[optlock(expanded)]` | `Entity`, `Column` and `ActiveModel` are written by hand (SeaORM's expanded format), so there is no `table_name`. |
-/// | the struct | `#[optlock(crate = "path")]` | Where `optlock` is, if it is re-exported by another crate. A dependency that is renamed in `Cargo.toml` is found without it. |
+/// | the struct | `#[optlock(crate = "path")]` | Where `optlock` is, if it is re-exported by another crate or renamed in `Cargo.toml`. |
 ///
 /// # What is generated
 ///
@@ -135,7 +135,7 @@ pub fn derive_versioned(input: TokenStream) -> TokenStream {
 /// | --- | --- |
 /// | `#[optlock::retry]` | The default policy, `Policy::new()`. |
 /// | `#[optlock::retry(CHECKOUT)]`, `#[optlock::retry(self.policy)]`, `#[optlock::retry(Policy::new().attempts(5))]` | Any expression that is a `Policy`. It may use the arguments of the function, and is evaluated once in each call. |
-/// | `crate = "path"`, alone or after the policy | Where `optlock` is, if it is re-exported by another crate. A dependency that is renamed in `Cargo.toml` is found without it. |
+/// | `crate = "path"`, alone or after the policy | Where `optlock` is, if it is re-exported by another crate or renamed in `Cargo.toml`. |
 ///
 /// # What can be tried again
 ///

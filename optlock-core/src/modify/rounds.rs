@@ -16,7 +16,7 @@ use crate::clock::TOKIO_CLOCK;
 use crate::entity::{Versioned, table};
 use crate::error::Error;
 use crate::lock_mode::LockWait;
-use crate::policy::{Policy, Queueing, Run, Undone};
+use crate::policy::{Policy, Queueing, Run, Stop, Undone};
 use crate::queue::{Queue, Turn};
 use crate::runner::attempt;
 use crate::transaction::OpenTransaction;
@@ -138,24 +138,8 @@ where
                 policy = policy.isolation(IsolationLevel::ReadCommitted);
             }
             known.won = failure.winner(table::<En>(), target);
-            let pause = match run.pause(fault, undone) {
-                Ok(pause) => pause,
-                Err(_) => return Err(failure.into_error()),
-            };
-            if let Some(pause) = pause {
-                // Others go on meanwhile.
-                drop(turn.take());
-                let turns = queue.as_ref().map(Queue::turns);
-                pause.await;
-                turn = next_turn(queue.as_ref()).await;
-                if turns != queue.as_ref().map(Queue::turns) {
-                    // Somebody has written since.
-                    known.won = None;
-                }
-            } else if turn.is_none() {
-                turn = next_turn(queue.as_ref()).await;
-            }
-            if queue.is_some() && run.in_time(fault).is_err() {
+            let next = next_round(&mut run, fault, undone, queue.as_ref(), &mut turn, &mut known);
+            if next.await.is_err() {
                 return Err(failure.into_error());
             }
         }
@@ -216,6 +200,38 @@ async fn finish<En: Versioned, E>(
 ) -> Result<Option<En::Model>, Failure<E>> {
     turn::end::<En>(turn, &stored);
     holding(queue, Box::pin(after::<En, E>(db, stored))).await.map(Some)
+}
+
+/// Waits until the next round may begin, and has the turn for it. The turn is kept only if there is nothing to wait for.
+async fn next_round<M>(
+    run: &mut Run<'_>,
+    fault: Fault,
+    undone: Undone,
+    queue: Option<&Queue>,
+    turn: &mut Option<Turn>,
+    known: &mut Known<M>,
+) -> Result<(), Stop> {
+    let pause = run.pause(fault, undone)?;
+    let Some(queue) = queue else {
+        if let Some(pause) = pause {
+            pause.await;
+        }
+        return Ok(());
+    };
+    if let Some(pause) = pause {
+        // Others go on meanwhile.
+        drop(turn.take());
+        let turns = queue.turns();
+        pause.await;
+        *turn = next_turn(Some(queue)).await;
+        if queue.turns() != turns {
+            // Somebody has written since.
+            known.won = None;
+        }
+    } else if turn.is_none() {
+        *turn = next_turn(Some(queue)).await;
+    }
+    run.in_time(fault)
 }
 
 async fn next_turn(queue: Option<&Queue>) -> Option<Turn> {

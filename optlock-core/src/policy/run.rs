@@ -2,14 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use fastrand::Rng;
-
 use super::pace::Group;
 use super::report::{Retry, Stop, Summary};
 use super::{DEFAULT_ATTEMPTS, Policy};
 use crate::backend::{Fault, Redo};
 use crate::backoff::Pacer;
 use crate::clock::Sleep;
+use crate::random::Random;
 
 /// Whether an attempt that failed may be repeated, if the policy agrees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +34,7 @@ pub(crate) struct Run<'a> {
     started: Instant,
     attempts: u32,
     pacers: [Pacer<'a>; Group::COUNT],
-    random: Rng,
+    random: Random,
     fault: Option<Fault>,
     /// The time up to the end of the last attempt that has ended.
     spent: Duration,
@@ -53,7 +52,7 @@ impl<'a> Run<'a> {
             started,
             attempts: 0,
             pacers: policy.paces.map(|pace| Pacer::new(pace.backoff)),
-            random: policy.seed.map_or_else(Rng::new, Rng::with_seed),
+            random: policy.seed.map_or_else(Random::new, Random::with_seed),
             fault: None,
             spent: Duration::ZERO,
         };

@@ -261,7 +261,8 @@ async fn dropped_while_it_waits_for_the_database_it_leaves_the_connection_usable
         let rival = context.other.begin().await?;
         add(&rival, 1, 100).await?;
         let work = POLICY.transaction(&db, |txn| async move { add(&txn, 2, 1).await });
-        let dropped = tokio::time::timeout(Duration::from_millis(20), poll_times(work, times)).await;
+        let work = Box::pin(poll_times(work, times));
+        let dropped = tokio::time::timeout(Duration::from_millis(20), work).await;
         assert!(!matches!(dropped, Ok(Some(_))), "nobody can begin");
         rival.commit().await?;
         POLICY

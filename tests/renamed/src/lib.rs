@@ -7,6 +7,7 @@ pub mod product {
     /// A row.
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Versioned)]
     #[sea_orm(table_name = "product")]
+    #[optlock(crate = "locking")]
     pub struct Model {
         /// The key.
         #[sea_orm(primary_key)]
@@ -28,7 +29,7 @@ pub mod product {
 /// # Errors
 ///
 /// None.
-#[locking::retry]
+#[locking::retry(crate = "locking")]
 pub async fn stock(count: &str) -> Result<usize, locking::Error> {
     Ok(count.len())
 }
@@ -41,12 +42,12 @@ mod tests {
     use super::stock;
 
     #[test]
-    fn the_derive_finds_optlock_under_another_name() {
+    fn the_derive_is_told_of_another_name() {
         assert!(matches!(Entity::version_column(), Column::Version));
     }
 
     #[test]
-    fn the_attribute_finds_optlock_under_another_name() {
+    fn the_attribute_is_told_of_another_name() {
         let mut future = std::pin::pin!(stock("three"));
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
         assert!(matches!(

@@ -18,6 +18,7 @@ pub(super) const CORE: Layers = Layers {
             "clock",
             "invalid_policy",
             "lock_mode",
+            "random",
             "to_its_end",
             "transaction",
             "value",

@@ -105,7 +105,10 @@ fn fits_array(column: &BatchColumn) -> bool {
         Value::Array(..) => false,
         // Eight bits are of another type in an array, and the rest is not known to be the same in one.
         Value::TinyInt(_) | Value::TinyUnsigned(_) | Value::BigUnsigned(_) | Value::Char(_) | Value::Enum(_) => false,
-        // Which values there are depends on the features of sea-query.
+        #[allow(
+            unreachable_patterns,
+            reason = "which values there are depends on the features of sea-query"
+        )]
         _ => matches!(
             column.column_type,
             ColumnType::Date

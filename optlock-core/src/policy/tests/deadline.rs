@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use fastrand::Rng;
-
 use super::{Manual, SECOND, calls, now};
 use crate::backend::Fault;
 use crate::backoff::Backoff;
 use crate::policy::{Policy, Report, Stop};
+use crate::random::Random;
 
 #[test]
 fn the_deadline_counts_across_attempts() {
@@ -94,12 +93,12 @@ fn no_delay_passes_the_deadline() {
             .seed(seed)
             .attempts(100)
             .backoff(Backoff::full_jitter(SECOND / 10, SECOND));
-        let mut work = Rng::with_seed(seed);
+        let mut work = Random::with_seed(seed);
         let outcome = now(policy.retry_with(
             |fault: &Fault| *fault,
             || {
                 assert!(clock.passed() < 2 * SECOND, "attempt {} begins late", report.attempts());
-                clock.advance(Duration::from_millis(work.u64(0..300)));
+                clock.advance(Duration::from_millis(work.up_to(299)));
                 std::future::ready(Err::<(), _>(Fault::Stale))
             },
         ));

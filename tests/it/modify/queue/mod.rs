@@ -123,7 +123,7 @@ fn meanwhile<'a, T: Send + 'a>(
 ) -> Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>> {
     Box::pin(async move {
         let (mut work, mut output) = (Some(work), None);
-        let mut hold = |_: &mut item::Model| {
+        let hold = |_: &mut item::Model| {
             if let Some(work) = work.take() {
                 output = Some(block_on(in_time(work)));
             }
