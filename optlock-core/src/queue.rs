@@ -151,11 +151,11 @@ impl Queue {
         }
     }
 
-    /// Runs what is done in a turn, so that what it calls in this task does not wait for the same one.
-    pub(crate) async fn holding<F: Future>(&self, work: F) -> F::Output {
+    /// What is done in a turn, so that what it calls does not wait for the same one. In whichever task it runs, that knows the turns of this one.
+    pub(crate) fn holding<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
         let mut held = HELD.try_with(Vec::clone).unwrap_or_default();
         held.push(self.id.clone());
-        HELD.scope(held, work).await
+        HELD.scope(held, work)
     }
 
     /// How many turns have ended.

@@ -10,7 +10,7 @@ use tracing::Instrument;
 
 use super::round::Target;
 use crate::advance::next;
-use crate::backend::Fault;
+use crate::backend::{Fault, Redo};
 use crate::change::changes;
 use crate::entity::{Role, Versioned};
 use crate::error::{Error, Operation, OutcomeUnknown, fault};
@@ -122,8 +122,7 @@ impl<En: Versioned> Group<En> {
     /// Stores the row and tells the members. Once begun, it comes to its end in a task of its own, whoever is still there.
     pub(super) async fn store(self, db: &DatabaseConnection, queue: &Queue, turn: Option<Turn>) {
         let db = db.clone();
-        let queue = queue.clone();
-        let store = async move { queue.holding(self.store_here(&db, turn)).await };
+        let store = queue.holding(async move { self.store_here(&db, turn).await });
         let store = store.in_current_span();
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) => {
@@ -142,20 +141,13 @@ impl<En: Versioned> Group<En> {
         let Some(last) = self.members.iter().rposition(|member| member.has_changed) else {
             return self.prove(db, turn).await;
         };
-        if self
-            .members
-            .iter()
-            .any(|member| member.has_changed && member.tell.is_closed())
-        {
-            // Its change must not be stored any more. The others apply theirs again.
-            return;
-        }
         let mut members = Writing {
             members: self.members,
             is_stored: false,
         };
-        let stored = match update::<En>(db, &self.stored, &self.row).await {
-            Ok(stored) => stored,
+        let stored = match update::<En>(db, &self.stored, &self.row, || members.has_lost_one()).await {
+            Ok(Some(stored)) => stored,
+            Ok(None) => return members.apply_again(),
             Err(failed) => {
                 let has_others = members.changes() > 1;
                 members.tell(|member| {
@@ -231,8 +223,11 @@ impl Failed {
     /// Whether nothing was done for certain, by a decision of the schema's or of a hook's. What comes after the write is not among it.
     fn is_undone(&self) -> bool {
         let fault = fault(&self.error);
-        !self.is_sent
-            || fault.is_constraint()
+        if !self.is_sent {
+            // What a hook has sent by itself may have been done.
+            return fault.redo() != Redo::Unknown;
+        }
+        fault.is_constraint()
             || matches!(
                 fault,
                 Fault::Blocked | Fault::Raised | Fault::Cancelled | Fault::ReadOnly | Fault::OutOfLocks
@@ -240,12 +235,13 @@ impl Failed {
     }
 }
 
-/// Writes a row over the one that is stored, at the version that the changes of all have come to.
+/// Writes a row over the one that is stored, at the version that the changes of all have come to. `None` if it is not to be written any more.
 async fn update<En: Versioned>(
     db: &DatabaseConnection,
     stored: &En::Model,
     row: &En::Model,
-) -> Result<En::Model, Failed> {
+    is_void: impl Fn() -> bool + Send + Sync,
+) -> Result<Option<En::Model>, Failed> {
     let version = version_of::<En>(row).map_err(Failed::unsent)?;
     let mut at_version = row.clone();
     let expected = stored.get(En::version_column());
@@ -255,8 +251,11 @@ async fn update<En: Versioned>(
     let model = changes::<En::Model>(stored, &at_version, db.get_database_backend()).map_err(Failed::unsent)?;
     let model = <En as EntityTrait>::ActiveModel::before_save(model, db, false).await;
     let update = UpdateOne::<En>::advance_to(model.map_err(Failed::unsent)?, version);
+    if is_void() {
+        return Ok(None);
+    }
     let updated = update.exec(db).await;
-    updated.map_err(|error| Failed { error, is_sent: true })
+    updated.map(Some).map_err(|error| Failed { error, is_sent: true })
 }
 
 /// Those who wait for the outcome of a write that has begun. If it does not come to its end, they are told that, too.
@@ -268,6 +267,17 @@ struct Writing<M> {
 impl<M> Writing<M> {
     fn changes(&self) -> usize {
         self.members.iter().filter(|member| member.has_changed).count()
+    }
+
+    /// Whether somebody is gone whose change is in the row. It must not be stored any more.
+    fn has_lost_one(&self) -> bool {
+        let is_lost = |member: &Member<M>| member.has_changed && member.tell.is_closed();
+        self.members.iter().any(is_lost)
+    }
+
+    /// Has those who are left apply their closures again: nothing was sent.
+    fn apply_again(mut self) {
+        self.members.clear();
     }
 
     fn tell(mut self, outcome: impl Fn(usize) -> Outcome<M>) {

@@ -52,7 +52,7 @@ impl<E: From<Error>> Failure<E> {
     pub(super) fn undone(&self) -> Undone {
         match self {
             Self::Write(_) | Self::Insert(_) => Undone::by(self.fault()),
-            Self::After(_) => Undone::Unknown,
+            Self::After(_) => Undone::Done,
             Self::Refused(_) | Self::Read(_) => Undone::Known,
         }
     }

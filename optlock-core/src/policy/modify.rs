@@ -56,8 +56,8 @@ impl Policy<'_> {
     ///
     /// What differs from a write for each: triggers and audit tables see one update, of all that has changed. SeaORM's
     /// save hooks run once for it. Columns that the database rounds or fills are as stored in the last caller's row alone. A check by the
-    /// database applies to the row that is stored, and not to what it was in between. Of a caller who is dropped before the write is sent, nothing is stored; after that, what the
-    /// others have.
+    /// database applies to the row that is stored, and not to what it was in between. Of a caller who is dropped before the write asks for a connection, nothing is stored; after that, its change is stored with the
+    /// others'. Hooks run in a task of their own, without the task-locals of the caller's.
     ///
     /// Outside of a pool, for a round that locks the row, and for a caller who has left a queue that stood still, it is as if it were not said.
     pub const fn combine(mut self) -> Self {

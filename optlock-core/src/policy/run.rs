@@ -17,6 +17,8 @@ pub(crate) enum Undone {
     Known,
     /// It may have been done.
     Unknown,
+    /// It was done, and what came after it has failed.
+    Done,
 }
 
 impl Undone {
@@ -129,7 +131,12 @@ impl<'a> Run<'a> {
     /// The wait for the next attempt, if there is one and it is not at once. Does not wait.
     fn decide(&mut self, fault: Fault, undone: Undone) -> Result<Option<Sleep>, Stop> {
         let policy = self.policy;
-        if !policy.retried.has(fault) || (undone == Undone::Unknown && !policy.is_idempotent) {
+        let may_repeat = match undone {
+            Undone::Known => true,
+            Undone::Unknown => policy.is_idempotent,
+            Undone::Done => false,
+        };
+        if !policy.retried.has(fault) || !may_repeat {
             return Err(Stop::Fault);
         }
         let group = Group::of(fault);

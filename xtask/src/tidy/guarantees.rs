@@ -21,8 +21,9 @@ pub(super) fn check(guarantees: &[SourceFile], tests: &[SourceFile]) -> Vec<Stri
                 // A directory of modules.
                 continue;
             }
+            let in_directory = format!("{path}/mod.rs");
             let path = path + ".rs";
-            let Some(module) = tests.iter().find(|file| file.path == path) else {
+            let Some(module) = tests.iter().find(|file| file.path == path || file.path == in_directory) else {
                 complaints.push(file.complaint(offset, &format!("there is no `{path}` with a test `{name}`")));
                 continue;
             };
@@ -60,10 +61,18 @@ mod tests {
         };
         let tests = [
             file("tests/it/update.rs", "async fn it_works(context: Context) {}"),
-            file("tests/it/modify/mod.rs", "mod one;"),
+            file(
+                "tests/it/modify/mod.rs",
+                "mod one; async fn it_works(context: Context) {}",
+            ),
         ];
         let guarantees = |text: &str| check(&[file("GUARANTEES.md", text)], &tests);
-        assert!(guarantees("`update::it_works`, `update::it_*`, `modify::*`, `Found::Deleted`, `update`").is_empty());
+        assert!(
+            guarantees(
+                "`update::it_works`, `update::it_*`, `modify::*`, `modify::it_works`, `Found::Deleted`, `update`"
+            )
+            .is_empty()
+        );
         let expected = "GUARANTEES.md:2: there is no test `update::it_fails`";
         assert_eq!(guarantees("`a`\n`update::it_fails`"), [expected]);
         let expected = "GUARANTEES.md:1: there is no `tests/it/lock/mode.rs` with a test `lock::mode::it_works`";
