@@ -98,11 +98,14 @@ fn on_active_model(optlock: &Path) -> TokenStream {
         let doc = format!("**Unchecked.** SeaORM's own `{original}`: {doc}.");
         quote! {
             #[doc = #doc]
-            pub async fn #name<C>(self, db: &C) -> ::core::result::Result<#output, #sea_orm::DbErr>
+            pub fn #name<'db, C>(
+                self,
+                db: &'db C,
+            ) -> impl ::core::future::Future<Output = ::core::result::Result<#output, #sea_orm::DbErr>> + use<'db, C>
             where
                 C: #sea_orm::ConnectionTrait,
             {
-                #sea_orm::ActiveModelTrait::#original(self, db).await
+                #sea_orm::ActiveModelTrait::#original(self, db)
             }
         }
     })
@@ -134,19 +137,20 @@ fn on_model(optlock: &Path) -> TokenStream {
         #touch
 
         #[doc = "**Unchecked.** SeaORM's own `delete`: checks no version."]
-        pub async fn delete_unchecked<C>(
+        pub fn delete_unchecked<'db, C>(
             self,
-            db: &C,
-        ) -> ::core::result::Result<#sea_orm::DeleteResult, #sea_orm::DbErr>
+            db: &'db C,
+        ) -> impl ::core::future::Future<Output = ::core::result::Result<#sea_orm::DeleteResult, #sea_orm::DbErr>>
+        + use<'db, C>
         where
             C: #sea_orm::ConnectionTrait,
         {
-            #sea_orm::ModelTrait::delete(self, db).await
+            #sea_orm::ModelTrait::delete(self, db)
         }
     }
 }
 
-/// An async method that calls the function of the same name in the core.
+/// A method that returns the future of the function of the same name in the core. No `async fn`, which would be one more future to compile, for each entity and method.
 fn checked(
     name: &proc_macro2::Ident,
     doc: &str,
@@ -164,11 +168,11 @@ fn checked(
         #[doc = "# Cancel safety"]
         #[doc = ""]
         #[doc = "Dropping the future leaves the row as it was or written in full; it does not say which."]
-        pub async fn #name<C>(self, db: &C) -> #output
+        pub fn #name<'db, C>(self, db: &'db C) -> impl ::core::future::Future<Output = #output> + use<'db, C>
         where
             C: #private::sea_orm::ConnectionTrait,
         {
-            #private::#name::<Entity, C>(#active_model, db).await
+            #private::#name::<Entity, C>(#active_model, db)
         }
     }
 }
