@@ -7,7 +7,7 @@ use sea_orm::{
 };
 
 use crate::advance::{require_support, versioned};
-use crate::backend::capabilities;
+use crate::backend::{Batching, capabilities};
 use crate::entity::Versioned;
 use crate::error::{Error, Operation, Unsupported};
 use crate::readback::stored_among;
@@ -131,11 +131,38 @@ impl<E: Versioned> InsertMany<E> {
         Ok(keys.map(FromValueTuple::from_value_tuple).collect())
     }
 
-    /// The rows in pieces that a statement has parameters for.
+    /// The rows in pieces that a statement has parameters and room for. In each all rows set the same columns: what a row does not set would be NULL beside one that does.
     pub(crate) fn parts(self, backend: DbBackend) -> Result<Vec<Vec<E::ActiveModel>>, Error> {
         require_support::<E>(backend)?;
-        let rows = (capabilities(backend).batching.max_parameters / self.columns().max(1)).max(1);
-        Ok(self.models.chunks(rows).map(<[_]>::to_vec).collect())
+        let most = capabilities(backend).batching.max_parameters;
+        // Which columns are set, and the parts of the rows that set these, in the order in which such a row first appears.
+        let mut groups: Vec<(Vec<bool>, Vec<Part<E>>)> = Vec::new();
+        for model in self.models {
+            let values: Vec<_> = E::Column::iter().map(|column| model.get(column).into_value()).collect();
+            let set: Vec<_> = values.iter().map(Option::is_some).collect();
+            let size: usize = values.iter().flatten().map(Batching::size).sum();
+            let columns = values.iter().flatten().count().max(1);
+            let known = groups.iter().position(|(columns, _)| *columns == set);
+            let group = known.unwrap_or_else(|| {
+                groups.push((set, Vec::new()));
+                groups.len() - 1
+            });
+            let of_group = &mut groups[group].1;
+            let fits = |part: &&mut Part<E>| {
+                (part.models.len() + 1).saturating_mul(columns) <= most && part.bytes + size <= Batching::BYTES
+            };
+            if let Some(part) = of_group.last_mut().filter(fits) {
+                part.bytes += size;
+                part.models.push(model);
+            } else {
+                of_group.push(Part {
+                    bytes: size,
+                    models: vec![model],
+                });
+            }
+        }
+        let parts = groups.into_iter().flat_map(|(_, of_group)| of_group);
+        Ok(parts.map(|part| part.models).collect())
     }
 
     fn require_one_statement(&self, backend: DbBackend) -> Result<(), Error> {
@@ -173,4 +200,10 @@ impl<E: Versioned> InsertMany<E> {
     pub fn on_conflict_unchecked(self, on_conflict: OnConflict) -> sea_orm::InsertMany<E::ActiveModel> {
         <E as EntityTrait>::insert_many(self.models).on_conflict(on_conflict)
     }
+}
+
+/// Rows of one statement.
+struct Part<E: Versioned> {
+    bytes: usize,
+    models: Vec<E::ActiveModel>,
 }

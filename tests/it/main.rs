@@ -59,6 +59,8 @@ fn cases() -> Vec<Case> {
         batch::delete::CASES,
         batch::keys::CASES,
         batch::large::CASES,
+        batch::parts::CASES,
+        batch::policy::CASES,
         batch::race::CASES,
         batch::update::CASES,
         batch::values::CASES,

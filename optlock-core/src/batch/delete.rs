@@ -1,11 +1,10 @@
 //! Deletes of rows, each at its own version.
 
 use sea_orm::sea_query::Condition;
-use sea_orm::{DbBackend, EntityTrait, QueryFilter, QueryTrait};
 
 use super::rows::{Mode, Rows};
 use super::run::Batch;
-use super::write::sent;
+use super::write::executed;
 use crate::backend::capabilities;
 use crate::diagnosis::{blocked, compare};
 use crate::entity::Versioned;
@@ -27,14 +26,14 @@ impl<E: Versioned> Deletes<E> {
 
     /// Deletes these rows, and returns those among which some are left, all of them or up to the first if it `stops`.
     async fn write<T: OpenTransaction>(&self, txn: &T, indices: &[usize], stops: bool) -> Result<Vec<usize>, Error> {
-        let backend: DbBackend = txn.get_database_backend();
+        let batching = capabilities(txn.get_database_backend()).batching;
         let mut short = Vec::new();
-        for chunk in indices.chunks(capabilities(backend).batching.deleted_rows) {
+        for chunk in indices.chunks(batching.deleted_rows) {
             let rows = chunk.iter().map(|index| self.rows.row(*index).as_expected());
             let any = rows.fold(Condition::any(), Condition::add);
-            let delete = <E as EntityTrait>::delete_many().filter(any).build(backend);
-            let result = sent::<E, T, _>(txn, self.rows.operation(), txn.execute_raw(delete)).await?;
-            if self.rows.is_short(txn, chunk, result.rows_affected()).await? {
+            let delete = (batching.delete)(E::default().table_ref(), any);
+            let deleted = executed::<E, T>(txn, self.rows.operation(), delete).await?;
+            if self.rows.is_short(txn, chunk, deleted).await? {
                 short.extend_from_slice(chunk);
                 if stops {
                     break;

@@ -13,6 +13,9 @@ impl<E: Versioned> InsertMany<E> {
     /// Inserts any number of rows, in as many statements as it takes, and returns their number: all of them or none. On a connection it is a transaction of
     /// its own, in which deadlocks and the like are retried by the default policy; in a transaction of the caller's, roll back after an error. No rows, no SQL.
     ///
+    /// A statement holds about a megabyte at most. Rows that set other columns are in statements of their own, in the order in which the first of them appears: a
+    /// column that is `NotSet` gets its default, also where another row sets it. (One statement, as of [`exec`](Self::exec), makes that NULL.)
+    ///
     /// ```
     /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc_fixture.rs")); }
     /// # use fixture::product;

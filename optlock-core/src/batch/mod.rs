@@ -77,7 +77,8 @@ impl<E: Versioned> UpdateBatch<E> {
         }
     }
 
-    /// Retries by this policy, on a connection. It does not retry a conflict, whatever the policy says.
+    /// Retries by this policy, on a connection. Whatever the policy says, it does not retry a conflict, nor [`Fault::OutcomeUnknown`](crate::Fault::OutcomeUnknown):
+    /// the rows may then be at the versions that the batch gave them, and would look like a rival's. With a `lock_wait`, the rows are locked first.
     pub fn policy(mut self, policy: Policy<'static>) -> Self {
         self.policy = policy;
         self
@@ -158,6 +159,9 @@ impl<E: Versioned> UpdateBatch<E> {
 /// A delete of many rows that were loaded, each at its own version, made by `Entity::delete_batch(active_models)`: in a few statements, as an
 /// [`UpdateBatch`] updates them.
 ///
+/// On PostgreSQL, the locking read that looks at rows that are not as expected (and at all rows in a transaction of the caller's, and with a `lock_wait`) needs
+/// the privilege UPDATE, beside SELECT and DELETE.
+///
 /// ```
 /// # mod fixture { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc_fixture.rs")); }
 /// # use fixture::product;
@@ -190,7 +194,8 @@ impl<E: Versioned> DeleteBatch<E> {
         }
     }
 
-    /// Retries by this policy, on a connection. It does not retry a conflict, whatever the policy says.
+    /// Retries by this policy, on a connection. Whatever the policy says, it does not retry a conflict, nor [`Fault::OutcomeUnknown`](crate::Fault::OutcomeUnknown):
+    /// the rows may then be at the versions that the batch gave them, and would look like a rival's. With a `lock_wait`, the rows are locked first.
     pub fn policy(mut self, policy: Policy<'static>) -> Self {
         self.policy = policy;
         self

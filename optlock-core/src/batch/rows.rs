@@ -1,11 +1,12 @@
 //! The rows that a batch names.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use sea_orm::sea_query::ValueTuple;
-use sea_orm::{ActiveModelTrait, QueryFilter, Value};
+use sea_orm::sea_query::{Condition, ValueTuple};
+use sea_orm::{ActiveModelTrait, ModelTrait, QueryFilter, Value};
 
-use crate::diagnosis::compare;
+use crate::backend::capabilities;
+use crate::diagnosis::{blocked, compare};
 use crate::entity::{Versioned, table};
 use crate::error::{Conflict, Conflicts, DuplicateKey, Error, Operation, TooManyRows};
 use crate::lock::{Held, lock_each};
@@ -85,8 +86,49 @@ impl<E: Versioned> Rows<E> {
         self.by_key.iter().copied().filter(|index| condition(*index)).collect()
     }
 
-    /// Locks these rows, and returns what each is now.
+    /// Locks these rows, and returns what each is now; also one that a policy lets nobody lock.
     pub(super) async fn hold<T: OpenTransaction>(
+        &self,
+        txn: &T,
+        wait: LockWait,
+        indices: &[usize],
+    ) -> Result<Vec<Option<E::Model>>, Error> {
+        let mut held = self.lock(txn, wait, indices).await?;
+        let mut hidden = self.hidden(txn, indices, &held).await?;
+        for (index, held) in indices.iter().zip(&mut held) {
+            if held.is_none() {
+                *held = hidden.remove(self.key(*index));
+            }
+        }
+        Ok(held)
+    }
+
+    /// Those rows that are there, though no lock has reached them. One that a rival has deleted is not: on the backends that this is for, the read sees that,
+    /// or the locking read was an error.
+    async fn hidden<T: OpenTransaction>(
+        &self,
+        txn: &T,
+        indices: &[usize],
+        held: &[Option<E::Model>],
+    ) -> Result<HashMap<ValueTuple, E::Model>, Error> {
+        let batching = capabilities(txn.get_database_backend()).batching;
+        let mut hidden = HashMap::new();
+        if !batching.hides_from_locks {
+            return Ok(hidden);
+        }
+        let missing = indices.iter().zip(held).filter(|(_, held)| held.is_none());
+        let missing: Vec<_> = missing.map(|(index, _)| *index).collect();
+        for chunk in missing.chunks(batching.deleted_rows) {
+            let keys = chunk.iter().map(|index| self.row(*index).by_key());
+            let any = keys.fold(Condition::any(), Condition::add);
+            for model in E::find().filter(any).all(txn).await? {
+                hidden.insert(model.get_primary_key_value(), model);
+            }
+        }
+        Ok(hidden)
+    }
+
+    async fn lock<T: OpenTransaction>(
         &self,
         txn: &T,
         wait: LockWait,
@@ -109,10 +151,18 @@ impl<E: Versioned> Rows<E> {
         wait: LockWait,
         indices: &[usize],
     ) -> Result<Vec<Result<E::Model, Conflict>>, Error> {
-        let held = self.hold(txn, wait, indices).await?;
+        let held = self.lock(txn, wait, indices).await?;
+        let mut hidden = self.hidden(txn, indices, &held).await?;
         let held = indices.iter().zip(held);
-        held.map(|(index, model)| compare(self.row(*index), self.operation, model))
-            .collect()
+        held.map(|(index, model)| {
+            let row = self.row(*index);
+            if model.is_some() {
+                return compare(row, self.operation, model);
+            }
+            let model = hidden.remove(self.key(*index));
+            Ok(compare(row, self.operation, model)?.and_then(|model| Err(blocked(row, self.operation, model))))
+        })
+        .collect()
     }
 
     /// Whether a statement that was to reach these rows has left some of them out.

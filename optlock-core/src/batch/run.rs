@@ -75,10 +75,15 @@ pub(super) async fn run<B: Batch, C: ModifyIn>(
 /// In a transaction of its own. After anything but a success, the next attempt looks first: that finds out what is wrong, and locks in the order of the keys, so
 /// that two batches that met in a deadlock do not meet again.
 async fn on_connection<B: Batch>(policy: &Policy<'_>, db: &DatabaseConnection, batch: &B) -> Result<B::Output, Error> {
-    // A row that is not as expected is an answer, however often it is asked for.
-    let policy = &policy.stop_on(Fault::Stale);
+    // A row that is not as expected is an answer, however often it is asked for. And after a commit of which nobody knows what became, the rows may be at the
+    // versions that the batch gave them: written again, they would look like a rival's.
+    let policy = &policy
+        .stop_on(Fault::Stale)
+        .stop_on(Fault::Blocked)
+        .stop_on(Fault::OutcomeUnknown);
     let mut run = Run::start(policy);
-    let mut looks_first = false;
+    // Only a locking read waits for no longer than it is told.
+    let mut looks_first = policy.lock_waits() != LockWait::AsSet;
     loop {
         let span = run.begin_in_span();
         let outcome = async {

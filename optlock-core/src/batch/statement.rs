@@ -8,9 +8,6 @@ use crate::backend::{BatchColumn, BatchUpdate, Batching, capabilities};
 use crate::entity::Versioned;
 use crate::version::{Repr, VersionType};
 
-/// What a statement carries at most, if it has more than one row: far less than what servers take in one packet.
-const BYTES: usize = 1 << 20;
-
 /// The update of a group of rows, and how it is cut.
 pub(super) struct Statements<'g> {
     update: BatchUpdate,
@@ -71,7 +68,7 @@ impl<'g> Statements<'g> {
         let most = (self.batching.rows)(&self.update);
         let mut from = 0;
         std::iter::from_fn(move || {
-            let rows = self.update.rows_within(from, most, BYTES);
+            let rows = self.update.rows_within(from, most, Batching::BYTES);
             let range = from..from + rows;
             from = range.end;
             let chunk = self.group.get(range.clone()).filter(|chunk| !chunk.is_empty())?;

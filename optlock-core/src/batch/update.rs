@@ -8,7 +8,7 @@ use sea_orm::{ActiveModelTrait, DbBackend, EntityTrait, FromQueryResult, IdenSta
 use super::rows::{Mode, Rows};
 use super::run::Batch;
 use super::statement::Statements;
-use super::write::sent;
+use super::write::{executed, sent};
 use crate::advance::next;
 use crate::backend::{Returning, capabilities};
 use crate::diagnosis::{blocked, compare};
@@ -115,8 +115,7 @@ impl<E: Versioned> Updates<E> {
                 let rows = if returns {
                     self.returning(txn, statement, &mut written.returned).await?
                 } else {
-                    let result = sent::<E, T, _>(txn, self.rows.operation(), txn.execute_raw(statement)).await?;
-                    result.rows_affected()
+                    executed::<E, T>(txn, self.rows.operation(), statement).await?
                 };
                 let is_short = self.rows.is_short(txn, chunk, rows).await?;
                 if is_short {

@@ -7,14 +7,15 @@ use super::{rows, writes};
 use crate::case::{Outcome, cases};
 use crate::context::Context;
 use crate::entity::item::{self, load};
-use crate::entity::keys::pair;
+use crate::entity::keys::{by_text, pair};
 
 cases![
     rows_are_deleted_at_their_own_versions,
     every_conflict_is_reported_and_nothing_is_deleted,
     what_can_be_deleted_is,
     keys_of_two_columns_are_told_apart,
-    a_few_statements_are_enough,
+    a_few_statements_are_enough;
+    MARIADB: a_table_without_a_primary_key_is_written;
 ];
 
 async fn rows_are_deleted_at_their_own_versions(context: Context) -> Outcome {
@@ -110,5 +111,25 @@ async fn a_few_statements_are_enough(context: Context) -> Outcome {
     );
     assert_eq!(writes(&context.take_statements()).len(), 5);
     assert!(rows(&context).await?.is_empty());
+    Ok(())
+}
+
+/// The hint names a key that is not there.
+async fn a_table_without_a_primary_key_is_written(context: Context) -> Outcome {
+    context
+        .sql("CREATE TABLE keyed (id VARCHAR(50) NOT NULL, qty BIGINT NOT NULL, version BIGINT NOT NULL)")
+        .await?;
+    context.sql("INSERT INTO keyed VALUES ('a', 1, 1), ('b', 1, 1)").await?;
+    let rows = by_text::Entity::find().all(&context.db).await?;
+    let batch = rows.into_iter().map(|row| by_text::ActiveModel {
+        qty: Set(2),
+        ..row.into_active_model()
+    });
+    let rows = by_text::Entity::update_batch(batch).exec(&context.db).await?;
+    assert!(rows.iter().all(|row| (row.qty, row.version) == (2, 2)), "{rows:?}");
+    let batch = rows.into_iter().map(IntoActiveModel::into_active_model);
+    let deleted = by_text::Entity::delete_batch(batch).exec(&context.db).await?;
+    assert_eq!(deleted.rows_affected, 2);
+    assert_eq!(context.number("SELECT COUNT(*) FROM keyed").await?, 0);
     Ok(())
 }

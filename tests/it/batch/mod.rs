@@ -4,6 +4,8 @@ pub(crate) mod cancel;
 pub(crate) mod delete;
 pub(crate) mod keys;
 pub(crate) mod large;
+pub(crate) mod parts;
+pub(crate) mod policy;
 pub(crate) mod race;
 pub(crate) mod update;
 pub(crate) mod values;

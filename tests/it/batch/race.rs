@@ -18,6 +18,7 @@ cases![
     every_version_is_the_number_of_writes_that_were_reported,
     of_batches_that_are_all_or_nothing_the_winners_add_up,
     rows_with_keys_of_text_are_told_apart_by_all;
+    SERVERS: deletes_of_other_rows_do_not_meet, updates_of_other_rows_by_keys_of_text_do_not_meet;
 ];
 
 const TASKS: usize = 8;
@@ -161,4 +162,72 @@ async fn rows_with_keys_of_text_are_told_apart_by_all(context: Context) -> Outco
         written
     );
     Ok(())
+}
+
+/// The halves of a table that is small enough to be read as a whole.
+const HALVES: usize = 2;
+
+/// Half of the rows each, in turns: every other one.
+async fn deletes_of_other_rows_do_not_meet(context: Context) -> Outcome {
+    item::create(&context).await?;
+    let db = context.connect(2).await?;
+    for _ in 0..ROUNDS {
+        context.sql("DELETE FROM item WHERE id > 3").await?;
+        super::large::fill(&context, 400).await?;
+        let loaded = item::Entity::find().filter(item::Column::Id.gt(3)).all(&db).await?;
+        let start = Arc::new(Barrier::new(HALVES));
+        let mut tasks = JoinSet::new();
+        for half in 0..HALVES {
+            let (db, start) = (db.clone(), Arc::clone(&start));
+            let rows: Vec<_> = loaded.iter().skip(half).step_by(HALVES).cloned().collect();
+            tasks.spawn(async move {
+                start.wait().await;
+                let batch = rows.into_iter().map(IntoActiveModel::into_active_model);
+                item::Entity::delete_batch(batch).policy(never()).exec(&db).await
+            });
+        }
+        while let Some(result) = tasks.join_next().await {
+            result??;
+        }
+    }
+    Ok(())
+}
+
+async fn updates_of_other_rows_by_keys_of_text_do_not_meet(context: Context) -> Outcome {
+    context.create(by_text::Entity).await?;
+    let values: Vec<_> = (0..400).map(|id| format!("('k{id:03}', 0, 1)")).collect();
+    context
+        .sql(&format!(
+            "INSERT INTO keyed (id, qty, version) VALUES {}",
+            values.join(", ")
+        ))
+        .await?;
+    let db = context.connect(2).await?;
+    let start = Arc::new(Barrier::new(HALVES));
+    let mut tasks = JoinSet::new();
+    for half in 0..HALVES {
+        let (db, start) = (db.clone(), Arc::clone(&start));
+        tasks.spawn(async move {
+            let loaded = by_text::Entity::find().order_by_id_asc().all(&db).await?;
+            let mut rows: Vec<_> = loaded.into_iter().skip(half).step_by(HALVES).collect();
+            for _ in 0..ROUNDS {
+                start.wait().await;
+                let batch = rows.into_iter().map(|row| by_text::ActiveModel {
+                    qty: Set(row.qty + 1),
+                    ..row.into_active_model()
+                });
+                rows = by_text::Entity::update_batch(batch).policy(never()).exec(&db).await?;
+            }
+            Ok::<_, Error>(())
+        });
+    }
+    while let Some(result) = tasks.join_next().await {
+        result??;
+    }
+    Ok(())
+}
+
+/// A policy that must have nothing to do.
+fn never() -> optlock::Policy<'static> {
+    optlock::Policy::new().on_retry(&|retry| panic!("{retry:?}"))
 }

@@ -13,7 +13,7 @@ use sea_orm::sea_query::{
     Alias, ColumnType, Condition, DynIden, Expr, ExprTrait, OptionEnum, Query, ReturningClause, SimpleExpr, TableRef,
     UpdateStatement, Value, ValueTuple,
 };
-use sea_orm::{DbBackend, Statement};
+use sea_orm::{DbBackend, DbErr, Statement};
 
 pub(super) use mysql::BATCHING as MYSQL;
 pub(super) use postgres::BATCHING as POSTGRES;
@@ -26,10 +26,27 @@ pub(crate) struct Batching {
     pub(crate) rows: fn(&BatchUpdate) -> usize,
     /// The statement for these of its rows.
     pub(crate) update: fn(&BatchUpdate, Range<usize>) -> Statement,
+    /// The statement that deletes the rows that meet a condition on their keys.
+    pub(crate) delete: fn(TableRef, Condition) -> Statement,
+    /// The statement without a hint that not every table takes, if it has one, and whether an error says that the table does not.
+    pub(crate) without_hint: fn(&Statement) -> Option<Statement>,
+    pub(crate) is_for_hint: fn(&DbErr) -> bool,
+    /// Whether a policy can keep from a locking read what a plain one shows.
+    pub(crate) hides_from_locks: bool,
     /// How many rows a delete takes.
     pub(crate) deleted_rows: usize,
     /// How many parameters a statement can have.
     pub(crate) max_parameters: usize,
+}
+
+impl Batching {
+    /// What a statement carries at most, if it has more than one row: far less than what servers take in one packet.
+    pub(crate) const BYTES: usize = 1 << 20;
+
+    /// About how many bytes a value takes in a statement.
+    pub(crate) fn size(value: &Value) -> usize {
+        size(value)
+    }
 }
 
 /// An update of rows by their keys and versions.
@@ -64,12 +81,17 @@ impl BatchUpdate {
         self.assigned.first().map_or(0, |column| column.values.len())
     }
 
+    /// About how many bytes a row takes in a statement.
+    pub(super) fn row_size(&self, row: usize) -> usize {
+        self.columns().map(|column| size(&column.values[row])).sum()
+    }
+
     /// How many rows, of so many at most, take about this many bytes, but at least one.
     pub(crate) fn rows_within(&self, from: usize, rows: usize, bytes: usize) -> usize {
         let mut left = bytes;
         let mut taken = 0;
         for row in (from..self.rows()).take(rows) {
-            let size: usize = self.columns().map(|column| size(&column.values[row])).sum();
+            let size = self.row_size(row);
             if taken > 0 && size > left {
                 break;
             }
@@ -97,6 +119,11 @@ impl fmt::Debug for BatchUpdate {
             .field("table", &self.table)
             .finish_non_exhaustive()
     }
+}
+
+/// `DELETE FROM table WHERE …`.
+pub(super) fn delete_from(backend: DbBackend, table: TableRef, condition: Condition) -> Statement {
+    backend.build(Query::delete().from_table(table).cond_where(condition))
 }
 
 /// What the list of rows is called in a statement.
@@ -156,7 +183,8 @@ pub(super) fn plain(value: &Value) -> Value {
 /// About how many bytes a value takes in a statement.
 fn size(value: &Value) -> usize {
     match value {
-        Value::String(text) => text.as_ref().map_or(0, String::len),
+        // It may be sent with escapes.
+        Value::String(text) => text.as_ref().map_or(0, |text| text.bytes().map(escaped).sum()),
         // It may be sent as hexadecimal digits.
         Value::Bytes(bytes) => 2 * bytes.as_ref().map_or(0, Vec::len),
         Value::Bool(_)
@@ -174,5 +202,14 @@ fn size(value: &Value) -> usize {
         | Value::Enum(_) => 8,
         // A document, perhaps.
         _ => value.to_string().len(),
+    }
+}
+
+/// How many bytes a byte of a text takes in a JSON text.
+fn escaped(byte: u8) -> usize {
+    match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' => 2,
+        0..=0x1f => 6,
+        _ => 1,
     }
 }

@@ -3,14 +3,20 @@
 use std::fmt::Write as _;
 use std::ops::Range;
 
-use sea_orm::sea_query::{CaseStatement, Condition, Expr, Func, MysqlQueryBuilder, Query, SimpleExpr, Value};
-use sea_orm::{DbBackend, Statement};
+#[cfg(feature = "sqlx-mysql")]
+use sea_orm::RuntimeErr;
+use sea_orm::sea_query::{CaseStatement, Condition, Expr, Func, MysqlQueryBuilder, Query, SimpleExpr, TableRef, Value};
+use sea_orm::{DbBackend, DbErr, Statement};
 
-use super::{BatchColumn, BatchUpdate, Batching, LIST, at_expected, listed, plain};
+use super::{BatchColumn, BatchUpdate, Batching, LIST, at_expected, delete_from, listed, plain};
 
 pub(in crate::backend) const BATCHING: Batching = Batching {
     rows,
     update,
+    delete,
+    without_hint,
+    is_for_hint,
+    hides_from_locks: false,
     deleted_rows: 200,
     max_parameters: u16::MAX as usize,
 };
@@ -34,9 +40,11 @@ fn cases_of_a_row(update: &BatchUpdate) -> usize {
 }
 
 fn update(update: &BatchUpdate, rows: Range<usize>) -> Statement {
+    // One that is too large for its escapes and digits goes as it is.
+    let is_large = rows.len() == 1 && update.row_size(rows.start) > Batching::BYTES;
     match kinds(update) {
-        Some(kinds) => by_json(update, &kinds, rows),
-        None => by_cases(update, rows),
+        Some(kinds) if !is_large => by_json(update, &kinds, rows),
+        _ => by_cases(update, rows),
     }
 }
 
@@ -100,7 +108,13 @@ fn kind(column: &BatchColumn) -> Option<Kind> {
 
 /// The list is read first and in its order, so that rows are locked in that, too. sea-query has neither the table function nor this join.
 fn by_json(update: &BatchUpdate, kinds: &[Kind], rows: Range<usize>) -> Statement {
-    let mut json = String::from("[");
+    let mut json = String::with_capacity(
+        2 + rows
+            .clone()
+            .map(|row| update.row_size(row) + 4 * kinds.len())
+            .sum::<usize>(),
+    );
+    json.push('[');
     for row in rows {
         let separator = if json.len() > 1 { ",[" } else { "[" };
         json.push_str(separator);
@@ -140,7 +154,7 @@ fn by_json(update: &BatchUpdate, kinds: &[Kind], rows: Range<usize>) -> Statemen
     let sql = format!(
         "UPDATE JSON_TABLE(?, '$[*]' COLUMNS ({})) AS {LIST} STRAIGHT_JOIN {} ON {} SET {}",
         columns.join(", "),
-        table(update),
+        table(&update.table),
         text(on.into()),
         assigned.join(", "),
     );
@@ -153,10 +167,10 @@ fn text(expression: SimpleExpr) -> String {
     select.strip_prefix("SELECT ").unwrap_or_default().to_owned()
 }
 
-fn table(update: &BatchUpdate) -> String {
+fn table(table: &TableRef) -> String {
     let select = Query::select()
         .expr(Expr::val(1))
-        .from(update.table.clone())
+        .from(table.clone())
         .to_string(MysqlQueryBuilder);
     select.strip_prefix("SELECT 1 FROM ").unwrap_or_default().to_owned()
 }
@@ -199,6 +213,9 @@ fn write_text(json: &mut String, value: &str) -> std::fmt::Result {
         match character {
             '"' => json.push_str("\\\""),
             '\\' => json.push_str("\\\\"),
+            '\n' => json.push_str("\\n"),
+            '\r' => json.push_str("\\r"),
+            '\t' => json.push_str("\\t"),
             '\0'..='\x1f' => write!(json, "\\u{:04x}", u32::from(character))?,
             _ => json.push(character),
         }
@@ -231,5 +248,59 @@ fn by_cases(update: &BatchUpdate, rows: Range<usize>) -> Statement {
         any.add(is(row).add(at_expected(update, &mut expected)))
     });
     statement.cond_where(any);
-    DbBackend::MySql.build(&statement)
+    let statement = DbBackend::MySql.build(&statement);
+    let table = table(&update.table);
+    reworded(
+        statement,
+        &format!("UPDATE {table} "),
+        &format!("UPDATE {table} {BY_PRIMARY_KEY} "),
+    )
+}
+
+/// Over a few hundred ORs the server would rather read, and lock, the whole table: then batches over different rows wait for each other, and in a circle.
+/// sea-query has no such hint.
+const BY_PRIMARY_KEY: &str = "FORCE INDEX (PRIMARY)";
+
+/// `DELETE table FROM table FORCE INDEX (PRIMARY) WHERE …`: only in this form a delete takes the hint.
+fn delete(from: TableRef, condition: Condition) -> Statement {
+    let table = table(&from);
+    reworded(
+        delete_from(DbBackend::MySql, from, condition),
+        &format!("DELETE FROM {table} "),
+        &format!("DELETE {table} FROM {table} {BY_PRIMARY_KEY} "),
+    )
+}
+
+/// With another beginning.
+fn reworded(mut statement: Statement, beginning: &str, by: &str) -> Statement {
+    if let Some(rest) = statement.sql.strip_prefix(beginning) {
+        statement.sql = format!("{by}{rest}");
+    }
+    statement
+}
+
+/// Without the hint, for a table that has no primary key, and for a view.
+fn without_hint(statement: &Statement) -> Option<Statement> {
+    let (before, after) = statement.sql.split_once(&format!(" {BY_PRIMARY_KEY}"))?;
+    Some(Statement {
+        sql: format!("{before}{after}"),
+        values: statement.values.clone(),
+        db_backend: statement.db_backend,
+    })
+}
+
+#[cfg(feature = "sqlx-mysql")]
+fn is_for_hint(err: &DbErr) -> bool {
+    const KEY_DOES_NOT_EXIST: u16 = 1176;
+    let (DbErr::Exec(RuntimeErr::SqlxError(err)) | DbErr::Query(RuntimeErr::SqlxError(err))) = err else {
+        return false;
+    };
+    let err = err.as_database_error();
+    err.and_then(|err| err.try_downcast_ref::<sea_orm::SqlxMySqlError>())
+        .is_some_and(|err| err.number() == KEY_DOES_NOT_EXIST)
+}
+
+#[cfg(not(feature = "sqlx-mysql"))]
+fn is_for_hint(_: &DbErr) -> bool {
+    false
 }

@@ -5,11 +5,16 @@ use std::ops::Range;
 use sea_orm::sea_query::{DynIden, Expr, Query, SelectStatement, SimpleExpr, TableRef, Value};
 use sea_orm::{DbBackend, Statement};
 
-use super::{BatchColumn, BatchUpdate, Batching, LIST, listed, name, update_from, update_from_values};
+use super::{BatchColumn, BatchUpdate, Batching, LIST, delete_from, listed, name, update_from, update_from_values};
 
 pub(in crate::backend) const BATCHING: Batching = Batching {
     rows,
     update,
+    delete: |table, condition| delete_from(DbBackend::Postgres, table, condition),
+    without_hint: |_| None,
+    is_for_hint: |_| false,
+    // The one for UPDATE, of row-level security.
+    hides_from_locks: true,
     deleted_rows: 200,
     max_parameters: u16::MAX as usize,
 };

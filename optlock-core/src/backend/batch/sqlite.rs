@@ -2,11 +2,15 @@
 
 use sea_orm::DbBackend;
 
-use super::{BatchUpdate, Batching, update_from_values};
+use super::{BatchUpdate, Batching, delete_from, update_from_values};
 
 pub(in crate::backend) const BATCHING: Batching = Batching {
     rows,
     update: |update, rows| update_from_values(DbBackend::Sqlite, update, rows),
+    delete: |table, condition| delete_from(DbBackend::Sqlite, table, condition),
+    without_hint: |_| None,
+    is_for_hint: |_| false,
+    hides_from_locks: false,
     // Each is an OR, and an expression is at most 1,000 deep.
     deleted_rows: 200,
     max_parameters: 32_766,

@@ -105,9 +105,9 @@ fn postgres_takes_a_list_of_what_is_no_array() {
 #[test]
 fn mysql_takes_one_json_text_whatever_the_number_of_rows() {
     let sql = "UPDATE JSON_TABLE(?, '$[*]' COLUMNS (column1 BIGINT PATH '$[0]' ERROR ON ERROR, column2 BIGINT PATH '$[1]' ERROR ON ERROR, column3 LONGTEXT CHARACTER SET utf8mb4 PATH '$[2]' ERROR ON ERROR, column4 BIGINT PATH '$[3]' ERROR ON ERROR)) AS optlock_rows STRAIGHT_JOIN `item` ON `item`.`id` = `optlock_rows`.`column1` AND `item`.`version` = `optlock_rows`.`column2` SET `item`.`name` = `optlock_rows`.`column3`, `item`.`version` = `optlock_rows`.`column4`";
-    let update = update(vec!["a\"\\\u{1}é".into(), Value::String(None)]);
+    let update = update(vec!["a\"\\\u{1}\n\r\té".into(), Value::String(None)]);
     for (rows, json) in [
-        (0..2, r#"[[1,3,"a\"\\\u0001é",4],[2,4,null,5]]"#),
+        (0..2, r#"[[1,3,"a\"\\\u0001\n\r\té",4],[2,4,null,5]]"#),
         (1..2, "[[2,4,null,5]]"),
     ] {
         let statement = (MYSQL.update)(&update, rows);
@@ -149,7 +149,7 @@ fn mysql_takes_cases_where_json_does_not_do() {
     let statement = (MYSQL.update)(&by_text(), 0..2);
     assert_eq!(
         statement.sql,
-        "UPDATE `item` SET `name` = (CASE WHEN (`item`.`id` = ?) THEN ? WHEN (`item`.`id` = ?) THEN ? END), `version` = (CASE WHEN (`item`.`id` = ?) THEN ? WHEN (`item`.`id` = ?) THEN ? END) WHERE (`item`.`id` = ? AND `item`.`version` = ?) OR (`item`.`id` = ? AND `item`.`version` = ?)"
+        "UPDATE `item` FORCE INDEX (PRIMARY) SET `name` = (CASE WHEN (`item`.`id` = ?) THEN ? WHEN (`item`.`id` = ?) THEN ? END), `version` = (CASE WHEN (`item`.`id` = ?) THEN ? WHEN (`item`.`id` = ?) THEN ? END) WHERE (`item`.`id` = ? AND `item`.`version` = ?) OR (`item`.`id` = ? AND `item`.`version` = ?)"
     );
     assert_eq!((MYSQL.rows)(&by_text()), 100);
     let mut wide = by_text();
@@ -157,7 +157,47 @@ fn mysql_takes_cases_where_json_does_not_do() {
         .extend((0..400).map(|_| column("more", vec![1.into(), 2.into()])));
     assert_eq!((MYSQL.rows)(&wide), 65_535 / (402 * 2 + 2));
     let of_floats = update(vec![0.5.into(), 1.5.into()]);
-    assert!((MYSQL.update)(&of_floats, 0..2).sql.starts_with("UPDATE `item` SET"));
+    let statement = (MYSQL.update)(&of_floats, 0..2);
+    assert!(
+        statement.sql.starts_with("UPDATE `item` FORCE INDEX (PRIMARY) SET"),
+        "{}",
+        statement.sql
+    );
+    let plain = (MYSQL.without_hint)(&statement).unwrap();
+    assert!(plain.sql.starts_with("UPDATE `item` SET"), "{}", plain.sql);
+    assert_eq!(plain.values, statement.values);
+    assert!((MYSQL.without_hint)(&plain).is_none());
+}
+
+#[test]
+fn mysql_deletes_by_the_primary_key() {
+    let delete = |batching: Batching, table: TableRef| {
+        let condition = Condition::any().add(Expr::col(Alias::new("id")).eq(1));
+        (batching.delete)(table, condition).sql
+    };
+    assert_eq!(
+        delete(MYSQL, Alias::new("item").into_table_ref()),
+        "DELETE `item` FROM `item` FORCE INDEX (PRIMARY) WHERE `id` = ?"
+    );
+    assert_eq!(
+        delete(MYSQL, (Alias::new("shop"), Alias::new("item")).into_table_ref()),
+        "DELETE `shop`.`item` FROM `shop`.`item` FORCE INDEX (PRIMARY) WHERE `id` = ?"
+    );
+    assert_eq!(
+        delete(SQLITE, Alias::new("item").into_table_ref()),
+        r#"DELETE FROM "item" WHERE "id" = ?"#
+    );
+}
+
+/// Its escapes would make it six times as large.
+#[test]
+fn mysql_takes_a_row_that_is_too_large_for_json_as_parameters() {
+    let large = || Value::from("\u{1}".repeat(200_000));
+    let update = update(vec![large(), large()]);
+    assert_eq!(update.rows_within(0, 2, Batching::BYTES), 1);
+    let statement = (MYSQL.update)(&update, 0..1);
+    assert!(statement.sql.contains("CASE"), "{}", statement.sql);
+    assert_eq!(values(&statement)[1], large());
 }
 
 #[test]
