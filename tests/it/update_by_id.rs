@@ -934,6 +934,7 @@ async fn a_timestamp_that_its_column_cuts_is_reported(context: Context) -> Outco
 }
 
 /// A statement that is killed while it commits, or right after, fails as one that has done nothing.
+/// A sample: most of the kills come before the commit, and whether one comes within it depends on the machine.
 async fn a_write_that_is_reported_as_not_done_is_not_stored(context: Context) -> Outcome {
     item::create(&context).await?;
     let db = context.connect(1).await?;
@@ -944,7 +945,7 @@ async fn a_write_that_is_reported_as_not_done_is_not_stored(context: Context) ->
     }
     let whole = begun.elapsed() / 20;
     let (mut not_done, mut unknown) = (0, 0);
-    for round in 0..600_u32 {
+    for round in 0..1500_u32 {
         let (_, before, _) = stored(&context, 3).await?;
         // The kill of the last round may come late.
         let id = loop {
@@ -956,7 +957,7 @@ async fn a_write_that_is_reported_as_not_done_is_not_stored(context: Context) ->
         };
         let kill = async {
             let begun = Instant::now();
-            while begun.elapsed() < whole * (round % 60) / 50 {
+            while begun.elapsed() < whole * (round % 100) / 100 {
                 tokio::task::yield_now().await;
             }
             context.sql(&format!("KILL QUERY {id}")).await
