@@ -1,26 +1,30 @@
 //! `UPDATE` of one row by its key, under a condition and whatever its version, which advances.
 
+mod answer;
+
 use sea_orm::sea_query::{Condition, Expr, IntoCondition, IntoValueTuple, SimpleExpr, UpdateStatement};
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, EntityTrait,
-    FromQueryResult, Iterable, PrimaryKeyToColumn, PrimaryKeyTrait, QueryFilter, QueryResult, QueryTrait, Statement,
-    UpdateResult, Value,
+    Iterable, PrimaryKeyToColumn, PrimaryKeyTrait, QueryFilter, QueryTrait, Statement, UpdateResult, Value,
 };
 
-use crate::advance::next_in_sql;
-use crate::backend::{Compound, capabilities};
+use answer::{Answer, in_one};
+
+use crate::advance::{initial, next_in_sql};
+use crate::backend::{Compound, Fault, capabilities};
 use crate::diagnosis::select;
 use crate::entity::{Versioned, table};
-use crate::error::{Error, MissingRows, Operation, Refused, TooManyRows, fault};
+use crate::error::{Error, Imprecise, MissingRows, Operation, Refused, TooManyRows, Unread, fault};
 use crate::overflow::overflow;
 use crate::place::{ModifyIn, Place};
 use crate::policy::Policy;
-use crate::returning::{all_columns, fetch, is_available};
-use crate::row::by_key;
+use crate::returning::{all_columns, is_available};
+use crate::row::{by_key, version_of};
 use crate::runner::attempt;
 use crate::txn::Txn;
 use crate::update::assignable;
-use crate::value::RowKey;
+use crate::value::{RowKey, RowVersion};
+use crate::version::{Kind, Repr, VersionType};
 
 const OPERATION: Operation = Operation::UpdateById;
 
@@ -61,14 +65,6 @@ pub struct UpdateById<E: Versioned> {
     key: Vec<(E::Column, Value)>,
     assignments: Vec<(E::Column, SimpleExpr)>,
     filter: Condition,
-}
-
-/// What a write has come to.
-struct Answer<M> {
-    /// How many rows it has reached.
-    rows: u64,
-    /// The row as it is now: as the write has stored it, if it has.
-    current: Result<Option<M>, DbErr>,
 }
 
 impl<E: Versioned> UpdateById<E> {
@@ -115,7 +111,7 @@ impl<E: Versioned> UpdateById<E> {
     ///
     /// [`Error::VersionAssigned`] and [`Error::Unsupported`].
     pub fn build(&self, backend: DbBackend) -> Result<Statement, Error> {
-        Ok(backend.build(&self.write(backend)?))
+        Ok(backend.build(&self.write(backend)?.0))
     }
 
     /// Updates the row and returns it exactly as this write has stored it, whoever writes next.
@@ -128,8 +124,9 @@ impl<E: Versioned> UpdateById<E> {
     /// [`Error::Refused`] if the row does not meet the condition, or a trigger or a policy held the write back, after one
     /// more statement that reads the row; [`Error::MissingRows`] if there is no row with the key; [`Error::VersionAssigned`] and [`Error::Unsupported`]
     /// (also on SQLite, where the version is a timestamp) before any SQL; [`Error::Overflow`] if the version cannot
-    /// advance, but in a PostgreSQL transaction what the database reported; [`Error::TooManyRows`] after the write;
-    /// [`Error::OutcomeUnknown`] if the answer to the commit of its transaction was lost; [`Error::Database`], also for a
+    /// advance, but in a PostgreSQL transaction what the database reported; [`Error::TooManyRows`], [`Error::Imprecise`]
+    /// and [`Error::Unread`] (whose version is `NULL`) after the write; [`Error::OutcomeUnknown`] if the answer to the
+    /// commit of its transaction was lost, or the statement that commits was cut short; [`Error::Database`], also for a
     /// rival's change that the snapshot of a transaction does not show.
     ///
     /// # Cancel safety
@@ -138,19 +135,17 @@ impl<E: Versioned> UpdateById<E> {
     /// update is part of a transaction of the caller's, which is then rolled back as always.
     pub async fn exec<C: ModifyIn>(self, db: &C) -> Result<E::Model, Error> {
         let backend = db.get_database_backend();
-        let mut write = self.write(backend)?;
+        let (mut write, now) = self.write(backend)?;
         if is_available(db) {
             write.returning(all_columns::<E>(backend));
-            let mut models = match fetch::<E, _, C>(db, &write).await {
-                Ok(models) => models,
+            let mut answer = match db.query_all(&write).await {
+                Ok(rows) => Answer::returned(&rows),
                 Err(err) => return Err(self.failed(db, err).await),
             };
-            let rows = models.len() as u64;
-            let current = match models.pop() {
-                Some(model) => Ok(Some(model)),
-                None => self.current(db).await,
-            };
-            return self.outcome(Answer { rows, current });
+            if answer.rows == 0 {
+                answer.current = self.current(db).await;
+            }
+            return self.outcome(answer, now);
         }
         let answer = match db.place() {
             Place::Connection(db) => match self.in_own_transaction(db, &write).await {
@@ -162,20 +157,20 @@ impl<E: Versioned> UpdateById<E> {
                 Ok(answer) => Ok(answer),
             },
         };
-        self.outcome(answer?)
+        self.outcome(answer?, now)
     }
 
     /// Updates the row, in one statement on every database. Reports one row affected, or an error.
     ///
     /// # Errors
     ///
-    /// As [`exec`](Self::exec).
+    /// As [`exec`](Self::exec), without those of a row that is read after the write.
     ///
     /// # Cancel safety
     ///
     /// As [`exec`](Self::exec).
     pub async fn exec_without_returning<C: ConnectionTrait>(self, db: &C) -> Result<UpdateResult, Error> {
-        let result = match db.execute(&self.write(db.get_database_backend())?).await {
+        let result = match db.execute(&self.write(db.get_database_backend())?.0).await {
             Ok(result) => result,
             Err(err) => return Err(self.failed(db, err).await),
         };
@@ -184,21 +179,32 @@ impl<E: Versioned> UpdateById<E> {
             1 => updated.rows_affected = 1,
             rows => {
                 let current = if rows == 0 { self.current(db).await } else { Ok(None) };
-                self.outcome(Answer { rows, current })?;
+                self.outcome(Answer { rows, current }, None)?;
             }
         }
         Ok(updated)
     }
 
-    /// The update with the version at the end of its assignments: MySQL assigns from left to right.
-    fn write(&self, backend: DbBackend) -> Result<UpdateStatement, Error> {
+    /// The update with the version at the end of its assignments: MySQL assigns from left to right. With it the time
+    /// that a timestamp is at or after.
+    fn write(&self, backend: DbBackend) -> Result<(UpdateStatement, Option<E::Version>), Error> {
         let mut update = <E as EntityTrait>::update_many();
         for (column, expression) in &self.assignments {
             assignable::<E>(backend, *column, OPERATION)?;
             update = update.col_expr(*column, expression.clone());
         }
-        update = update.col_expr(E::version_column(), next_in_sql::<E>(backend, OPERATION)?);
-        Ok(update.filter(self.condition()).into_query())
+        let is_time = <E::Version as VersionType>::Repr::KIND == Kind::Timestamp;
+        let now = is_time.then(initial::<E>);
+        let version = E::version_column();
+        let next = match (&now, capabilities(backend).advance_timestamp) {
+            (Some(now), Some(advance)) => {
+                let tick = E::PRECISION.tick_micros();
+                advance(Expr::col(version), tick, now.clone().into())
+            }
+            _ => next_in_sql::<E>(backend, OPERATION)?,
+        };
+        update = update.col_expr(version, next);
+        Ok((update.filter(self.condition()).into_query(), now))
     }
 
     fn condition(&self) -> Condition {
@@ -238,41 +244,35 @@ impl<E: Versioned> UpdateById<E> {
         write: &UpdateStatement,
     ) -> Result<Answer<E::Model>, Error> {
         let backend = db.get_database_backend();
-        let compound = capabilities(backend).compound;
-        let in_one = compound.and_then(|compound| {
-            let read = select::<E>(by_key::<E>(&self.key), None).build(backend);
-            Some((compound, compound.build(backend.build(write), read)?))
-        });
-        let mut committed = None;
-        let answer = &mut committed;
-        let work = |txn: Txn| async move {
-            if let Some((compound, statement)) = in_one {
-                match txn.query_all_raw(statement).await {
-                    Ok(rows) => {
-                        *answer = Some(Answer::of(&rows)?);
-                        return Ok(None);
-                    }
-                    Err(err) if (compound.is_unknown)(&err) => {
-                        let answer = self.write_and_read(&txn, write).await?;
-                        // It was not something in the write itself.
-                        Compound::forget();
-                        return Ok(Some(answer));
-                    }
-                    Err(err) => return Err(Error::from(err)),
-                }
+        let Some(compound) = capabilities(backend).compound else {
+            return self.one_by_one(db, write).await;
+        };
+        let read = select::<E>(by_key::<E>(&self.key), None).build(backend);
+        let Some(statement) = compound.build(backend.build(write), read) else {
+            return self.one_by_one(db, write).await;
+        };
+        match in_one(db, compound, statement).await {
+            Err(Error::Database(err)) if (compound.is_unknown)(err.as_db_err()) => {
+                let answer = self.one_by_one(db, write).await?;
+                // It was not something in the write itself.
+                Compound::forget();
+                Ok(answer)
             }
-            Ok(Some(self.write_and_read(&txn, write).await?))
+            answer => answer,
+        }
+    }
+
+    /// In statements of their own. A read that fails takes the write along, so that its error is true.
+    async fn one_by_one(&self, db: &DatabaseConnection, write: &UpdateStatement) -> Result<Answer<E::Model>, Error> {
+        let work = |txn: Txn| async move {
+            let answer = self.write_and_read(&txn, write).await?;
+            match answer.current {
+                Err(err) if answer.rows == 1 => Err(Error::from(err)),
+                current => Ok(Answer { current, ..answer }),
+            }
         };
         let outcome = attempt(&Policy::new(), db, &|err: &Error| fault(err), work).await;
-        // Whatever has become of the transaction: the write has been committed within it.
-        if let Some(answer) = committed {
-            return Ok(answer);
-        }
-        match outcome {
-            Ok(Some(answer)) => Ok(answer),
-            Ok(None) => Err(DbErr::RecordNotUpdated.into()),
-            Err(failed) => Err(failed.error),
-        }
+        outcome.map_err(|failed| failed.error)
     }
 
     /// The error of a write that the database has refused.
@@ -280,15 +280,15 @@ impl<E: Versioned> UpdateById<E> {
         overflow::<E, C>(db, self.condition(), OPERATION, err).await
     }
 
-    fn outcome(&self, answer: Answer<E::Model>) -> Result<E::Model, Error> {
+    fn outcome(&self, answer: Answer<E::Model>, now: Option<E::Version>) -> Result<E::Model, Error> {
         let key = RowKey::new(self.key.iter().map(|(_, value)| value.clone()));
         let refused = match (answer.rows, answer.current) {
-            (1, Ok(Some(model))) => return Ok(model),
+            (1, Ok(Some(model))) => return precise::<E>(model, key, now),
             (1, Ok(None)) => {
                 let what = format!("{} {key}, which was updated", table::<E>());
-                return Err(DbErr::RecordNotFound(what).into());
+                return Err(unread::<E>(key, DbErr::RecordNotFound(what)));
             }
-            (1, Err(err)) => return Err(err.into()),
+            (1, Err(err)) => return Err(unread::<E>(key, err)),
             (0, Ok(None)) => return Err(MissingRows::new(table::<E>(), 1, 0, vec![key]).into()),
             (0, Ok(Some(current))) => Refused::new(table::<E>(), key, OPERATION, current),
             (0, Err(err)) => Refused::unread(table::<E>(), key, OPERATION, err),
@@ -299,17 +299,37 @@ impl<E: Versioned> UpdateById<E> {
     }
 }
 
-impl<M: FromQueryResult> Answer<M> {
-    /// What a compound statement has returned: the number of rows, and the row.
-    fn of(rows: &[QueryResult]) -> Result<Self, DbErr> {
-        let Some((count, row)) = rows.split_first() else {
-            return Err(DbErr::RecordNotUpdated);
-        };
-        let count: i64 = count.try_get_by_index(0)?;
-        let row = row.first().map(|row| M::from_query_result(row, ""));
-        Ok(Self {
-            rows: count.unsigned_abs(),
-            current: row.transpose(),
-        })
+/// The row, unless its column has cut the time that it was sent.
+fn precise<E: Versioned>(model: E::Model, key: RowKey, now: Option<E::Version>) -> Result<E::Model, Error> {
+    if let Some(now) = now {
+        let stored = version_of::<E>(&model)?;
+        if stored.to_repr().precedes(&now.to_repr()) {
+            return Err(Imprecise::new(
+                table::<E>(),
+                key,
+                OPERATION,
+                RowVersion::from(now),
+                RowVersion::from(stored),
+            )
+            .into());
+        }
+    }
+    Ok(model)
+}
+
+/// The error of the read of a row that was written, unless it has undone the write.
+fn unread<E: Versioned>(key: RowKey, err: DbErr) -> Error {
+    let err = match Error::from(err) {
+        Error::Database(err) => err,
+        ours => return ours,
+    };
+    match err.fault() {
+        Fault::Serialization | Fault::Deadlock | Fault::OutOfLocks | Fault::ConnectionLost | Fault::Aborted => {
+            err.into()
+        }
+        _ => {
+            let version = RowVersion::from(initial::<E>()).to_null();
+            Unread::new(table::<E>(), key, OPERATION, version, Some(err.into_db_err())).into()
+        }
     }
 }

@@ -1,13 +1,13 @@
 //! An insert of a row that is not there, or an update at the version it was read at.
 
 use sea_orm::sea_query::LockType;
-use sea_orm::{ActiveModelTrait, ConnectionTrait};
+use sea_orm::{ActiveModelTrait, ConnectionTrait, DbBackend, DbErr, PrimaryKeyTrait, Value};
 
 use crate::advance::{initial, next, require_support};
 use crate::backend::{Fault, capabilities};
 use crate::diagnosis::{select, taken};
 use crate::entity::Versioned;
-use crate::error::{Error, Operation};
+use crate::error::{Error, Operation, Unsupported};
 use crate::insert::Insert;
 use crate::row::{by_key, key, version_in};
 use crate::update::UpdateOne;
@@ -97,7 +97,8 @@ impl<E: Versioned> Upsert<E> {
     /// # Errors
     ///
     /// [`Error::Conflict`] if the row is at another version, or there although none was expected; [`Error::NotSet`] (the
-    /// key), [`Error::Overflow`] and [`Error::Unsupported`] before any SQL; [`Error::TooManyRows`], [`Error::Unread`] and
+    /// key), [`Error::Overflow`] and [`Error::Unsupported`] (also for the key 0 of an auto-increment on MySQL and MariaDB,
+    /// which stands for the next key there) before any SQL; [`Error::TooManyRows`], [`Error::Unread`] and
     /// [`Error::Imprecise`] after the write; [`Error::Database`], also if the row meets another unique constraint.
     ///
     /// # Cancel safety
@@ -108,7 +109,7 @@ impl<E: Versioned> Upsert<E> {
         let backend = db.get_database_backend();
         require_support::<E>(backend)?;
         let mut model = self.model;
-        key::<E>(&model, OPERATION)?;
+        require_key::<E>(backend, &model)?;
         let version = E::version_column();
         let expected = if model.get(version).is_not_set() {
             RowVersion::from(initial::<E>()).to_null()
@@ -138,31 +139,60 @@ where
     let conflict = |current| taken::<E>(row_key(), expected.clone(), OPERATION, current);
     let capabilities = capabilities(db.get_database_backend());
     let aborts = capabilities.transactions.aborted_probe.is_some();
-    let insert = Insert::<E>::upsert(model.clone());
-    let inserted = if aborts {
-        // An error would end the transaction, so there is none.
-        insert.unless_taken(db).await
-    } else {
-        insert.exec_with_returning(db).await.map(Some)
-    };
-    let refused = match inserted {
-        Ok(Some(inserted)) => return Ok(inserted),
-        Ok(None) => None,
-        // The row was inserted after the snapshot.
-        Err(Error::Database(err)) if err.fault() == Fault::Serialization => {
-            return Err(conflict(Err(err.into_db_err())));
+    let mut was_gone = false;
+    loop {
+        let insert = Insert::<E>::upsert(model.clone());
+        let inserted = if aborts && !was_gone {
+            // An error would end the transaction, so there is none.
+            insert.unless_taken(db).await
+        } else {
+            insert.exec_with_returning(db).await.map(Some)
+        };
+        let refused = match inserted {
+            Ok(Some(inserted)) => return Ok(inserted),
+            Ok(None) => None,
+            // The row was inserted after the snapshot.
+            Err(Error::Database(err)) if err.fault() == Fault::Serialization => {
+                return Err(conflict(Err(err.into_db_err())));
+            }
+            Err(err) if err.fault() == Some(Fault::Unique) => Some(err),
+            Err(err) => return Err(err),
+        };
+        // The insert that met the row has shared its lock: to ask for more would be a deadlock with the others who did.
+        let lock = capabilities.conflict_read.map(|_| LockType::Share);
+        match (select::<E>(by_key::<E>(&key), lock).one(db).await, refused) {
+            (Ok(Some(current)), _) => return Err(conflict(Ok(current))),
+            // It is another constraint, or something has swallowed it (an error now, if it is one), or the row is gone again.
+            (Ok(None), _) if !was_gone => was_gone = true,
+            // It is another constraint, or nobody can say: in a transaction that the error has ended.
+            (Ok(None) | Err(_), Some(refused)) => return Err(refused),
+            (Err(err), None) => return Err(conflict(Err(err))),
+            (Ok(None), None) => return Err(DbErr::RecordNotInserted.into()),
         }
-        Err(err) if err.fault() == Some(Fault::Unique) => Some(err),
-        Err(err) => return Err(err),
-    };
-    // The insert that met the row has shared its lock: to ask for more would be a deadlock with the others who did.
-    let lock = capabilities.conflict_read.map(|_| LockType::Share);
-    match (select::<E>(by_key::<E>(&key), lock).one(db).await, refused) {
-        (Ok(Some(current)), _) => Err(conflict(Ok(current))),
-        // It is another constraint, or nobody can say: in a transaction that the error has ended.
-        (Ok(None) | Err(_), Some(refused)) => Err(refused),
-        (Err(err), None) => Err(conflict(Err(err))),
-        // It is another constraint, or something has swallowed it, or the row is gone again: an error now, if it is one.
-        (Ok(None), None) => Insert::<E>::upsert(model).exec_with_returning(db).await,
     }
+}
+
+/// Refuses a key that is not that of a row: none, or a zero that stands for the next one.
+fn require_key<E: Versioned>(backend: DbBackend, model: &E::ActiveModel) -> Result<(), Error> {
+    let key = key::<E>(model, OPERATION)?;
+    let capabilities = capabilities(backend);
+    let is_counted = capabilities.counts_from_zero && E::PrimaryKey::auto_increment();
+    if is_counted && key.iter().any(|(_, value)| is_zero(value)) {
+        return Err(Unsupported::new(capabilities.name, "an upsert of the key 0 of an auto-increment").into());
+    }
+    Ok(())
+}
+
+const fn is_zero(value: &Value) -> bool {
+    matches!(
+        value,
+        Value::TinyInt(Some(0))
+            | Value::SmallInt(Some(0))
+            | Value::Int(Some(0))
+            | Value::BigInt(Some(0))
+            | Value::TinyUnsigned(Some(0))
+            | Value::SmallUnsigned(Some(0))
+            | Value::Unsigned(Some(0))
+            | Value::BigUnsigned(Some(0))
+    )
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Instant;
 
 use optlock::prelude::*;
 use optlock::{Error, Fault, ModifyIn, Operation, Policy, Refused, Report, Txn, UpdateById};
@@ -41,6 +42,7 @@ cases![
     in_a_savepoint_it_is_undone_with_it,
     a_refusal_leaves_the_transaction_usable,
     rows_that_share_a_key_are_reported,
+    a_row_that_cannot_be_decoded_was_written,
     no_policy_repeats_a_refusal,
     a_pool_of_one_is_enough,
     two_hundred_buyers_of_a_hundred_are_told_apart,
@@ -50,8 +52,11 @@ cases![
     POSTGRES: a_trigger_that_holds_it_back_is_a_refusal,
     above_read_committed_a_rivals_change_is_a_serialization_failure;
     SERVERS: the_condition_is_asked_of_the_row_that_a_rival_has_committed,
-    a_refusal_shows_the_newest_row_and_no_snapshot;
+    a_refusal_shows_the_newest_row_and_no_snapshot,
+    a_timestamp_that_its_column_cuts_is_reported;
     MARIADB: a_statement_that_is_killed_leaves_no_transaction_open,
+    a_write_that_is_reported_as_not_done_is_not_stored,
+    a_read_that_fails_in_a_transaction_of_its_own_takes_the_write_along,
     what_cannot_be_one_statement_is_a_transaction,
     thirty_two_tasks_are_faster_than_with_locks;
 ];
@@ -828,7 +833,7 @@ async fn thirty_two_tasks_are_faster_than_with_locks(context: Context) -> Outcom
                 });
             }
             start.wait().await;
-            let begun = std::time::Instant::now();
+            let begun = Instant::now();
             while let Some(result) = tasks.join_next().await {
                 result??;
             }
@@ -849,5 +854,130 @@ async fn thirty_two_tasks_are_faster_than_with_locks(context: Context) -> Outcom
     let ratio = best[1] / best[0];
     println!("{best:?}: {ratio:.2} times the throughput of locks");
     assert!(ratio >= 1.2, "{best:?}: {ratio:.2} times the throughput of locks");
+    Ok(())
+}
+
+/// Items whose names the entity cannot hold.
+async fn create_without_names(context: &Context) -> Outcome {
+    context
+        .sql(
+            "CREATE TABLE item (id BIGINT NOT NULL PRIMARY KEY, name VARCHAR(50), qty BIGINT, version BIGINT NOT NULL)",
+        )
+        .await?;
+    context.sql("INSERT INTO item VALUES (1, NULL, 10, 1)").await?;
+    Ok(())
+}
+
+async fn a_row_that_cannot_be_decoded_was_written(context: Context) -> Outcome {
+    create_without_names(&context).await?;
+    let txn = context.other.begin().await?;
+    for (err, operation) in [
+        (take(1, 1).exec(&context.db).await.unwrap_err(), Operation::UpdateById),
+        (take(1, 1).exec(&txn).await.unwrap_err(), Operation::UpdateById),
+    ] {
+        let Error::Unread(unread) = &err else {
+            return Err(format!("not unread: {err:?}").into());
+        };
+        assert_eq!(
+            (unread.key().to_string(), unread.operation()),
+            ("1".to_owned(), operation)
+        );
+        assert_eq!(unread.version().get::<i64>(), None, "nobody knows it");
+        assert!(std::error::Error::source(unread).is_some(), "it says why");
+        assert_eq!(optlock::fault(&err), Fault::Other);
+    }
+    txn.commit().await?;
+    assert_eq!(context.number("SELECT qty FROM item").await?, 8);
+    Ok(())
+}
+
+async fn a_read_that_fails_in_a_transaction_of_its_own_takes_the_write_along(context: Context) -> Outcome {
+    create_without_names(&context).await?;
+    let in_three = take(1, 1).filter(Expr::cust("1 /* ; */ = 1"));
+    let err = in_three.exec(&context.db).await.unwrap_err();
+    assert!(matches!(err, Error::Database(_)), "{err:?}");
+    assert_eq!(context.number("SELECT qty FROM item").await?, 10);
+    Ok(())
+}
+
+async fn a_timestamp_that_its_column_cuts_is_reported(context: Context) -> Outcome {
+    use versions::by_utc::{Column, Entity};
+
+    versions::create(&context, context.backend.pick("", "TIMESTAMPTZ", "TIMESTAMP(0)")).await?;
+    for statement in context.backend.pick(
+        &[][..],
+        &[
+            "CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql AS \
+             $$ BEGIN NEW.version = date_trunc('second', NEW.version); RETURN NEW; END $$",
+            "CREATE TRIGGER t BEFORE UPDATE ON doc FOR EACH ROW EXECUTE FUNCTION cut()",
+        ][..],
+        &[][..],
+    ) {
+        context.sql(statement).await?;
+    }
+    context
+        .sql("INSERT INTO doc VALUES (1, 'a', '2020-01-01 00:00:00')")
+        .await?;
+    let update = || Entity::update_by_id(1).col_expr(Column::Name, Expr::value("z"));
+    let err = update().exec(&context.db).await.unwrap_err();
+    let Error::Imprecise(imprecise) = &err else {
+        return Err(format!("not imprecise: {err:?}").into());
+    };
+    assert_eq!(
+        (imprecise.table(), imprecise.key().to_string(), imprecise.operation()),
+        ("doc", "1".to_owned(), Operation::UpdateById)
+    );
+    // As the error says, it was written.
+    assert_eq!(context.number("SELECT COUNT(*) FROM doc WHERE name = 'z'").await?, 1);
+    update().exec_without_returning(&context.db).await?;
+    Ok(())
+}
+
+/// A statement that is killed while it commits, or right after, fails as one that has done nothing.
+/// A sample: most of the kills come before the commit, and whether one comes within it depends on the machine.
+async fn a_write_that_is_reported_as_not_done_is_not_stored(context: Context) -> Outcome {
+    item::create(&context).await?;
+    let db = context.connect(1).await?;
+    let add = || item::Entity::update_by_id(3).col_expr(item::Column::Qty, Expr::col(item::Column::Qty).add(1));
+    let begun = Instant::now();
+    for _ in 0..20 {
+        add().exec(&db).await?;
+    }
+    let whole = begun.elapsed() / 20;
+    let (mut not_done, mut unknown) = (0, 0);
+    for round in 0..1500_u32 {
+        let (_, before, _) = stored(&context, 3).await?;
+        // The kill of the last round may come late.
+        let id = loop {
+            let question =
+                sea_orm::Statement::from_string(db.get_database_backend(), "SELECT CAST(CONNECTION_ID() AS SIGNED)");
+            if let Ok(Some(row)) = db.query_one_raw(question).await {
+                break row.try_get_by_index::<i64>(0)?;
+            }
+        };
+        let kill = async {
+            let begun = Instant::now();
+            while begun.elapsed() < whole * (round % 100) / 100 {
+                tokio::task::yield_now().await;
+            }
+            context.sql(&format!("KILL QUERY {id}")).await
+        };
+        let (outcome, killed) = tokio::join!(add().exec(&db), kill);
+        killed?;
+        let (_, after, _) = stored(&context, 3).await?;
+        match outcome {
+            Ok(row) => assert_eq!((row.qty, after), (before + 1, before + 1)),
+            Err(Error::OutcomeUnknown(_)) => unknown += 1,
+            Err(err) => {
+                assert_eq!(after, before, "it is stored, in spite of {err:?}");
+                not_done += 1;
+            }
+        }
+    }
+    println!("{not_done} were not done, of {unknown} it is not known");
+    assert!(
+        not_done + unknown > 0,
+        "no update was killed half-way: the case shows nothing"
+    );
     Ok(())
 }

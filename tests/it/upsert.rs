@@ -8,6 +8,7 @@ use sea_orm::{ActiveValue, IsolationLevel, TransactionTrait};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
+use crate::backend::Backend;
 use crate::cancel::poll_times;
 use crate::case::{Outcome, cases};
 use crate::context::Context;
@@ -23,6 +24,7 @@ cases![
     a_row_that_was_not_expected_is_a_conflict,
     a_row_that_was_deleted_is_inserted_past_the_version_that_was_seen,
     a_key_that_is_not_set_is_refused_before_any_sql,
+    a_zero_that_stands_for_the_next_key_is_refused_before_any_sql,
     the_last_version_is_refused_before_any_sql,
     with_nothing_set_the_version_advances,
     an_insert_a_change_and_the_same_again_are_told_apart,
@@ -42,6 +44,7 @@ cases![
     a_row_that_the_snapshot_does_not_show_is_a_conflict;
     SERVERS: a_row_that_a_rival_commits_meanwhile_is_a_conflict,
     a_row_that_a_rival_rolls_back_is_inserted;
+    MARIADB: a_row_that_a_rival_has_deleted_again_is_inserted;
 ];
 
 fn row(id: i64, name: &str, qty: i64, version: ActiveValue<i64>) -> item::ActiveModel {
@@ -683,6 +686,70 @@ async fn a_row_that_a_rival_rolls_back_is_inserted(context: Context) -> Outcome 
         let upserted = waits_for_a_rival(&context, version, in_transaction, false).await??;
         assert!(upserted.is_inserted());
         assert_eq!(stored(&context, 8).await?.0, "ours");
+        context.sql("DELETE FROM item WHERE id = 8").await?;
+    }
+    Ok(())
+}
+
+async fn a_zero_that_stands_for_the_next_key_is_refused_before_any_sql(context: Context) -> Outcome {
+    item::create(&context).await?;
+    for version in [NotSet, Set(1)] {
+        context.take_statements();
+        let outcome = item::Entity::upsert(row(0, "zero", 5, version)).exec(&context.db).await;
+        if context.backend == Backend::MariaDb {
+            assert!(matches!(outcome, Err(Error::Unsupported(_))), "{outcome:?}");
+            assert_eq!(context.take_statements(), [""; 0]);
+        } else {
+            assert_eq!(outcome?.into_model().id, 0);
+        }
+    }
+    let rows = context.number("SELECT COUNT(*) FROM item").await?;
+    assert_eq!(rows, context.backend.pick(4, 4, 3));
+    // Where no key is counted, a zero is one like any other.
+    context.create(pair::Entity).await?;
+    let zero = pair::ActiveModel {
+        left: Set(0),
+        right: Set(0),
+        qty: Set(1),
+        version: NotSet,
+    };
+    assert!(pair::Entity::upsert(zero).exec(&context.db).await?.is_inserted());
+    Ok(())
+}
+
+/// The delete comes between the insert that meets the row and the read that looks for it: it waits behind the insert.
+async fn a_row_that_a_rival_has_deleted_again_is_inserted(context: Context) -> Outcome {
+    item::create(&context).await?;
+    let rivals = context.connect(2).await?;
+    for version in [NotSet, Set(1)] {
+        let rival = rivals.begin().await?;
+        rival
+            .execute_unprepared("INSERT INTO item (id, name, qty, version) VALUES (8, 'theirs', 50, 3)")
+            .await?;
+        let waiting = tokio::spawn({
+            let db = context.db.clone();
+            async move { item::Entity::upsert(row(8, "ours", 5, version)).exec(&db).await }
+        });
+        wait::until_blocked(&context).await?;
+        let deleting = tokio::spawn({
+            let rivals = rivals.clone();
+            async move { rivals.execute_unprepared("DELETE FROM item WHERE id = 8").await }
+        });
+        let both = "SELECT COUNT(*) = 2 FROM information_schema.processlist WHERE db = DATABASE() \
+                    AND command <> 'Sleep' AND (info LIKE 'INSERT%' OR info LIKE 'DELETE%' OR info LIKE 'UPDATE%')";
+        while context.number(both).await? == 0 {}
+        wait::until_blocked(&context).await?;
+        rival.commit().await?;
+        assert!(waiting.await??.is_inserted());
+        deleting.await??;
+        assert_eq!(
+            stored(&context, 8).await?,
+            (
+                "ours".to_owned(),
+                5,
+                context.number("SELECT version FROM item WHERE id = 8").await?
+            )
+        );
         context.sql("DELETE FROM item WHERE id = 8").await?;
     }
     Ok(())

@@ -2,7 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use sea_orm::{DbErr, Statement};
+use sea_orm::{ConnectionTrait, DbErr, Statement};
+
+use super::{Fault, fault};
 
 /// How a row is written, read and committed in one statement, so that it is locked while the server works, and not while its answers travel.
 ///
@@ -13,6 +15,8 @@ pub(crate) struct Compound {
     build: fn(Statement, Statement) -> Statement,
     /// Whether the server has refused the statement because it knows none of this kind. Then nothing was done.
     pub(crate) is_unknown: fn(&DbErr) -> bool,
+    /// Asks whether the transaction is still open, which it is not from the beginning of its commit on: one, or zero.
+    is_open: &'static str,
 }
 
 /// Set once a server has refused such a statement. Where a process talks to several servers, the others are spoken to as to that one, which is
@@ -30,6 +34,18 @@ impl Compound {
         Some((self.build)(write, read))
     }
 
+    /// Whether nothing was stored by a statement that has failed with this error, on the connection that it was sent on. A
+    /// statement that is killed, or runs into its time limit, while it commits or right after fails as one that has done nothing.
+    pub(crate) async fn has_stored_nothing<C: ConnectionTrait>(&self, txn: &C, err: &DbErr) -> bool {
+        if refuses(fault(err)) || (self.is_unknown)(err) {
+            return true;
+        }
+        let question = Statement::from_string(txn.get_database_backend(), self.is_open);
+        let answer = txn.query_one_raw(question).await;
+        // What is open is rolled back now. What is not may be stored, or rolled back.
+        matches!(answer, Ok(Some(row)) if row.try_get_by_index::<i64>(0).is_ok_and(|is_open| is_open == 1))
+    }
+
     /// Asks for no other one.
     pub(crate) fn forget() {
         IS_UNKNOWN.store(true, Ordering::Relaxed);
@@ -41,11 +57,27 @@ pub(super) const OF_MARIADB: Option<Compound> = if cfg!(feature = "sqlx-mysql") 
     Some(Compound {
         build: of_mariadb,
         is_unknown: is_unknown_to_mysql,
+        is_open: "SELECT CAST(@@in_transaction AS SIGNED)",
     })
 } else {
     // Nobody could tell that it is not known.
     None
 };
+
+/// Whether a statement that fails with this has not come to its commit, or its commit was refused.
+const fn refuses(fault: Fault) -> bool {
+    fault.is_constraint()
+        || matches!(
+            fault,
+            Fault::Raised
+                | Fault::Serialization
+                | Fault::Deadlock
+                | Fault::LockTimeout
+                | Fault::LockNotAvailable
+                | Fault::OutOfLocks
+                | Fault::ReadOnly
+        )
+}
 
 fn of_mariadb(write: Statement, read: Statement) -> Statement {
     let sql = format!(
@@ -103,6 +135,22 @@ mod tests {
              SELECT a FROM t WHERE id = ? AND b = ?; COMMIT; END"
         );
         assert_eq!(both.values.map(|values| values.0.len()), Some(4));
+    }
+
+    #[test]
+    fn an_error_that_may_follow_the_commit_refuses_nothing() {
+        for fault in [Fault::Unique, Fault::OutOfRange, Fault::Raised, Fault::Deadlock] {
+            assert!(refuses(fault), "{fault}");
+        }
+        for fault in [
+            Fault::Cancelled,
+            Fault::Other,
+            Fault::Unclassified,
+            Fault::ConnectionLost,
+            Fault::OutcomeUnknown,
+        ] {
+            assert!(!refuses(fault), "{fault}");
+        }
     }
 
     #[test]

@@ -107,7 +107,7 @@ impl Unread {
         self.0.operation
     }
 
-    /// The version that the row was given.
+    /// The version that the row was given; `NULL` if only the database knows it, after an `update_by_id`.
     pub fn version(&self) -> &RowVersion {
         &self.0.version
     }

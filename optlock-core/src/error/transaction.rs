@@ -75,7 +75,8 @@ impl Escaped {
     }
 }
 
-/// A transaction of which nobody knows whether it was committed: `COMMIT` was sent, and its answer was lost.
+/// A transaction of which nobody knows whether it was committed: `COMMIT` was sent, and its answer was lost, or, where it is
+/// part of a longer statement, that was cut short.
 ///
 /// It is not redone, for that could do the work twice. Give [`Policy::transaction_verified`](crate::Policy::transaction_verified) a way to find out,
 /// or say that doing it twice does no harm ([`Policy::idempotent`](crate::Policy::idempotent)). What became of the connection is among its causes.
