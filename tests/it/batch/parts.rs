@@ -27,7 +27,6 @@ async fn create(context: &Context) -> Outcome {
             "CREATE TABLE item (id BIGINT NOT NULL PRIMARY KEY, name {text} NOT NULL, qty BIGINT NOT NULL DEFAULT 7, version BIGINT NOT NULL)"
         ))
         .await
-        .map_err(Into::into)
 }
 
 async fn a_column_that_is_not_set_gets_its_default_whoever_is_beside_it(context: Context) -> Outcome {

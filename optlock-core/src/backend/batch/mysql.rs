@@ -8,7 +8,7 @@ use sea_orm::RuntimeErr;
 use sea_orm::sea_query::{CaseStatement, Condition, Expr, Func, MysqlQueryBuilder, Query, SimpleExpr, TableRef, Value};
 use sea_orm::{DbBackend, DbErr, Statement};
 
-use super::{BatchColumn, BatchUpdate, Batching, LIST, at_expected, delete_from, listed, plain};
+use super::{BatchUpdate, Batching, LIST, at_expected, delete_from, listed, plain};
 
 pub(in crate::backend) const BATCHING: Batching = Batching {
     rows,
@@ -27,7 +27,7 @@ const ROWS: usize = 1_000;
 const CASES: usize = 100;
 
 fn rows(update: &BatchUpdate) -> usize {
-    match kinds(update) {
+    match kinds(update, &(0..update.rows())) {
         Some(_) => ROWS,
         None => (BATCHING.max_parameters / cases_of_a_row(update).max(1)).clamp(1, CASES),
     }
@@ -42,7 +42,7 @@ fn cases_of_a_row(update: &BatchUpdate) -> usize {
 fn update(update: &BatchUpdate, rows: Range<usize>) -> Statement {
     // One that is too large for its escapes and digits goes as it is.
     let is_large = rows.len() == 1 && update.row_size(rows.start) > Batching::BYTES;
-    match kinds(update) {
+    match kinds(update, &rows) {
         Some(kinds) if !is_large => by_json(update, &kinds, rows),
         _ => by_cases(update, rows),
     }
@@ -77,19 +77,20 @@ impl Kind {
     }
 }
 
-/// The kinds of all columns, if JSON can carry them.
-fn kinds(update: &BatchUpdate) -> Option<Vec<Kind>> {
+/// The kinds of all columns of these rows, if JSON can carry them.
+fn kinds(update: &BatchUpdate, rows: &Range<usize>) -> Option<Vec<Kind>> {
     // A text to compare would have a collation of its own: there, it must be a parameter.
     let compared = update
         .keys
         .iter()
         .chain(&update.expected)
-        .map(|column| kind(column).filter(|kind| *kind != Kind::Text));
-    compared.chain(update.assigned.iter().map(kind)).collect()
+        .map(|column| kind(column.of(rows)).filter(|kind| *kind != Kind::Text));
+    let assigned = update.assigned.iter().map(|column| kind(column.of(rows)));
+    compared.chain(assigned).collect()
 }
 
-fn kind(column: &BatchColumn) -> Option<Kind> {
-    let mut kinds = column.values.iter().map(|value| {
+fn kind(values: &[Value]) -> Option<Kind> {
+    let mut kinds = values.iter().map(|value| {
         Some(match value {
             Value::Bool(_) | Value::TinyInt(_) | Value::SmallInt(_) | Value::Int(_) | Value::BigInt(_) => Kind::Signed,
             Value::TinyUnsigned(_) | Value::SmallUnsigned(_) | Value::Unsigned(_) | Value::BigUnsigned(_) => {

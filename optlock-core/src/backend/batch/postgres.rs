@@ -24,7 +24,8 @@ const ROWS: usize = 1_000;
 const VALUES_ROWS: usize = 500;
 
 fn rows(update: &BatchUpdate) -> usize {
-    if update.columns().all(fits_array) {
+    let all = 0..update.rows();
+    if update.columns().all(|column| fits_array(column, column.of(&all))) {
         return ROWS;
     }
     (BATCHING.max_parameters / update.columns().count().max(1)).clamp(1, VALUES_ROWS)
@@ -35,7 +36,8 @@ fn update(update: &BatchUpdate, rows: Range<usize>) -> Statement {
     let mut expressions = Vec::new();
     let mut flags = update.columns().count();
     for (number, column) in update.columns().enumerate() {
-        let expression = fits_array(column).then(|| unnested(&mut list, number, &mut flags, column.of(&rows)));
+        let values = column.of(&rows);
+        let expression = fits_array(column, values).then(|| unnested(&mut list, number, &mut flags, values));
         match expression.flatten() {
             Some(expression) => expressions.push(expression),
             None => return update_from_values(DbBackend::Postgres, update, rows),
@@ -85,14 +87,14 @@ fn array(_: Vec<Value>) -> Option<Value> {
 }
 
 /// Whether the driver sends an array of these values as it sends each of them.
-fn fits_array(column: &BatchColumn) -> bool {
+fn fits_array(column: &BatchColumn, values: &[Value]) -> bool {
     use sea_orm::sea_query::ColumnType;
 
-    let Some(first) = column.values.first() else {
+    let Some(first) = values.first() else {
         return false;
     };
     let kind = std::mem::discriminant(first);
-    if column.values.iter().any(|value| std::mem::discriminant(value) != kind) {
+    if values.iter().any(|value| std::mem::discriminant(value) != kind) {
         return false;
     }
     match first {
