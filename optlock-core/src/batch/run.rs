@@ -2,10 +2,10 @@
 
 use std::future::Future;
 
-use sea_orm::DatabaseConnection;
+use sea_orm::{ConnectionTrait, DatabaseConnection};
 use tracing::{Instrument, Span};
 
-use crate::backend::Fault;
+use crate::backend::{Fault, capabilities};
 use crate::error::{Error, fault};
 use crate::lock_mode::LockWait;
 use crate::place::{ModifyIn, Place};
@@ -113,22 +113,34 @@ struct Lost {
     undone: Undone,
 }
 
-/// `None` if rows were not as expected, and nothing is written.
+/// `None` if rows were not as expected, or somebody held one of them, and nothing is written.
 async fn at_once<B: Batch>(policy: &Policy<'_>, db: &DatabaseConnection, batch: &B) -> Result<Option<B::Output>, Lost> {
     let wait = policy.lock_waits();
-    let work = |txn: Txn| async move { batch.at_once(&txn, wait).await?.ok_or(Failure::Short) };
+    let impatience = capabilities(db.get_database_backend()).batching.impatience;
+    let work = |txn: Txn| async move {
+        if let Some(impatience) = impatience {
+            txn.execute_unprepared(impatience).await.map_err(Error::from)?;
+        }
+        batch.at_once(&txn, wait).await?.ok_or(Failure::Short)
+    };
     let failed = match attempt(policy, db, &Failure::fault, work).await {
         Ok(output) => return Ok(Some(output)),
         Err(failed) => failed,
     };
     match failed.error {
         Failure::Short => Ok(None),
+        // It was not to wait for whoever holds a row. In the order of the keys it can.
+        Failure::Error(_) if impatience.is_some() && is_held(failed.fault) => Ok(None),
         Failure::Error(error) => Err(Lost {
             error,
             fault: failed.fault,
             undone: failed.undone,
         }),
     }
+}
+
+fn is_held(fault: Fault) -> bool {
+    matches!(fault, Fault::LockNotAvailable | Fault::LockTimeout)
 }
 
 async fn under_locks<B: Batch>(policy: &Policy<'_>, db: &DatabaseConnection, batch: &B) -> Result<B::Output, Lost> {

@@ -32,7 +32,7 @@ impl Policy<'_> {
 
     /// How long [`modify`](Self::modify) and [`modify_all`](Self::modify_all) wait for a lock, in place of what the session is set to (for ever on PostgreSQL,
     /// 50 seconds on MySQL and MariaDB); whole seconds, rounded up, on MySQL and MariaDB. Then it is
-    /// [`Fault::LockTimeout`]. On SQLite it is the `BEGIN` that waits, for the busy timeout of the connection, 5 seconds by default.
+    /// [`Fault::LockTimeout`](crate::Fault::LockTimeout). On SQLite it is the `BEGIN` that waits, for the busy timeout of the connection, 5 seconds by default.
     pub const fn lock_wait(mut self, limit: Duration) -> Self {
         self.lock_wait = Some(limit);
         self

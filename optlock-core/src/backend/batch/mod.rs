@@ -31,6 +31,9 @@ pub(crate) struct Batching {
     /// The statement without a hint that not every table takes, if it has one, and whether an error says that the table does not.
     pub(crate) without_hint: fn(&Statement) -> Option<Statement>,
     pub(crate) is_for_hint: fn(&DbErr) -> bool,
+    /// What keeps an update of a list from waiting for long, where the server does not lock rows in the order of the list: two such could wait for each
+    /// other, until one has to fail.
+    pub(crate) impatience: Option<&'static str>,
     /// Whether a policy can keep from a locking read what a plain one shows.
     pub(crate) hides_from_locks: bool,
     /// How many rows a delete takes.

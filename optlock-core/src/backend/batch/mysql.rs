@@ -16,6 +16,7 @@ pub(in crate::backend) const BATCHING: Batching = Batching {
     delete,
     without_hint,
     is_for_hint,
+    impatience: None,
     hides_from_locks: false,
     deleted_rows: 200,
     max_parameters: u16::MAX as usize,

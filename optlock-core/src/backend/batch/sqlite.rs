@@ -10,6 +10,7 @@ pub(in crate::backend) const BATCHING: Batching = Batching {
     delete: |table, condition| delete_from(DbBackend::Sqlite, table, condition),
     without_hint: |_| None,
     is_for_hint: |_| false,
+    impatience: None,
     hides_from_locks: false,
     // Each is an OR, and an expression is at most 1,000 deep.
     deleted_rows: 200,

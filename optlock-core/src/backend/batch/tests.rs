@@ -37,6 +37,12 @@ fn values(statement: &Statement) -> &[Value] {
 }
 
 #[test]
+fn only_where_a_list_is_not_locked_in_its_order_is_there_no_wait() {
+    assert_eq!(POSTGRES.impatience, Some("SET LOCAL lock_timeout = '50ms'"));
+    assert_eq!((MYSQL.impatience, SQLITE.impatience), (None, None));
+}
+
+#[test]
 fn sqlite_takes_a_list_of_values() {
     let statement = (SQLITE.update)(&named(), 0..2);
     assert_eq!(
