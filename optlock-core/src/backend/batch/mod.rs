@@ -185,29 +185,29 @@ pub(super) fn plain(value: &Value) -> Value {
 
 /// About how many bytes a value takes in a statement.
 fn size(value: &Value) -> usize {
+    let is_short = matches!(
+        value,
+        Value::Bool(_)
+            | Value::TinyInt(_)
+            | Value::SmallInt(_)
+            | Value::Int(_)
+            | Value::BigInt(_)
+            | Value::TinyUnsigned(_)
+            | Value::SmallUnsigned(_)
+            | Value::Unsigned(_)
+            | Value::BigUnsigned(_)
+            | Value::Float(_)
+            | Value::Double(_)
+            | Value::Char(_)
+            | Value::Enum(_)
+    );
     match value {
         // It may be sent with escapes.
         Value::String(text) => text.as_ref().map_or(0, |text| text.bytes().map(escaped).sum()),
         // It may be sent as hexadecimal digits.
         Value::Bytes(bytes) => 2 * bytes.as_ref().map_or(0, Vec::len),
-        Value::Bool(_)
-        | Value::TinyInt(_)
-        | Value::SmallInt(_)
-        | Value::Int(_)
-        | Value::BigInt(_)
-        | Value::TinyUnsigned(_)
-        | Value::SmallUnsigned(_)
-        | Value::Unsigned(_)
-        | Value::BigUnsigned(_)
-        | Value::Float(_)
-        | Value::Double(_)
-        | Value::Char(_)
-        | Value::Enum(_) => 8,
+        _ if is_short => 8,
         // A document, perhaps.
-        #[allow(
-            unreachable_patterns,
-            reason = "which values there are depends on the features of sea-query"
-        )]
         _ => value.to_string().len(),
     }
 }
