@@ -32,8 +32,8 @@ struct Figures {
 }
 
 pub(super) fn run(length: Length) -> Result<Findings> {
-    let rounds = length.pick(3, 25, 75);
-    let updates = length.pick(2_000, 20_000, 20_000);
+    let rounds = length.pick(3, 5, 75);
+    let updates = length.pick(2_000, 5_000, 20_000);
     let mut findings = Findings::default();
     let mut progress = Progress::new("own cost", Backend::ALL.len() * (rounds + 1));
     for backend in Backend::ALL {
