@@ -181,7 +181,7 @@ async fn is_about_as_fast_as_with_locks(context: &Context, number: i64, tasks: u
     let modified = || {
         let db = db.clone();
         async move {
-            let policy = Policy::new().without_deadline().never_queue();
+            let policy = Policy::new().without_deadline();
             policy.modify(item::Entity, &db, id, |row| row.qty += 1).await
         }
     };
