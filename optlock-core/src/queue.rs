@@ -15,7 +15,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use crate::clock::Clock;
 
-/// For how long a queue may stand still before whoever waits in it goes on without: behind a future that nobody polls it would do so for ever.
+/// For how long the queue of a row may stand still before whoever waits in it goes on without: behind a future that nobody polls it would do so for ever.
 const STANDSTILL: Duration = Duration::from_secs(5);
 
 /// The maps in which the queues are, so that callers who want different rows seldom meet.
@@ -59,6 +59,7 @@ struct Shared {
 pub(crate) struct Queue {
     id: RowId,
     shared: Arc<Shared>,
+    standstill: Duration,
 }
 
 /// The right to be the only one in this process who changes the row, until it is dropped.
@@ -76,10 +77,16 @@ impl Queue {
             entity,
             key: key.clone(),
         };
-        Self::enter(id)
+        Self::enter(id, STANDSTILL)
     }
 
-    fn enter(id: RowId) -> Self {
+    /// The same queue, for somebody who goes on without a turn if it stands still for this long.
+    pub(crate) fn patient_for(mut self, standstill: Duration) -> Self {
+        self.standstill = standstill;
+        self
+    }
+
+    fn enter(id: RowId, standstill: Duration) -> Self {
         let mut queues = id.shard();
         let entry = queues.entry(id.clone()).or_insert_with(|| Entry {
             shared: Arc::default(),
@@ -88,7 +95,7 @@ impl Queue {
         entry.handles += 1;
         let shared = Arc::clone(&entry.shared);
         drop(queues);
-        Self { id, shared }
+        Self { id, shared, standstill }
     }
 
     /// Waits for the turn. `None` if the queue stands still, if nobody could tell, or if it is this task that has the turn: a hook that wants the row for which
@@ -116,7 +123,7 @@ impl Queue {
         let mut turn = pin!(self.next_turn());
         loop {
             let turns = self.shared.turns.load(Ordering::Relaxed);
-            let Some(mut standstill) = clock.sleep(STANDSTILL) else {
+            let Some(mut standstill) = clock.sleep(self.standstill) else {
                 return Ok(None);
             };
             let next = poll_fn(|cx| {
@@ -147,7 +154,7 @@ impl Queue {
     fn begin(&self, turn: OwnedMutexGuard<()>) -> Turn {
         Turn {
             _turn: turn,
-            queue: Self::enter(self.id.clone()),
+            queue: self.clone(),
         }
     }
 
@@ -182,7 +189,7 @@ impl Shared {
 
 impl Clone for Queue {
     fn clone(&self) -> Self {
-        Self::enter(self.id.clone())
+        Self::enter(self.id.clone(), self.standstill)
     }
 }
 

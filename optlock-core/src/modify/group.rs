@@ -9,6 +9,7 @@ use tokio::sync::oneshot::{Receiver, Sender, channel};
 use tracing::Instrument;
 
 use super::round::Target;
+use super::writers::to_write;
 use crate::advance::next;
 use crate::backend::{Fault, Redo};
 use crate::change::changes;
@@ -251,6 +252,7 @@ async fn update<En: Versioned>(
     let model = changes::<En::Model>(stored, &at_version, db.get_database_backend()).map_err(Failed::unsent)?;
     let model = <En as EntityTrait>::ActiveModel::before_save(model, db, false).await;
     let update = UpdateOne::<En>::advance_to(model.map_err(Failed::unsent)?, version);
+    let _turn = to_write(db).await;
     if is_void() {
         return Ok(None);
     }

@@ -9,6 +9,7 @@ mod policy;
 mod round;
 mod rounds;
 mod turn;
+mod writers;
 
 use std::future::Future;
 

@@ -232,7 +232,23 @@ pub(super) async fn write<En: Versioned, E>(
     db: &impl ConnectionTrait,
     model: En::ActiveModel,
 ) -> Result<En::Model, Failure<E>> {
-    let model = model.before_save(db, false).await.map_err(before_write)?;
+    let model = before::<En, E>(db, model).await?;
+    send::<En, E>(db, model).await
+}
+
+/// What comes before that.
+pub(super) async fn before<En: Versioned, E>(
+    db: &impl ConnectionTrait,
+    model: En::ActiveModel,
+) -> Result<En::ActiveModel, Failure<E>> {
+    model.before_save(db, false).await.map_err(before_write)
+}
+
+/// The write itself.
+pub(super) async fn send<En: Versioned, E>(
+    db: &impl ConnectionTrait,
+    model: En::ActiveModel,
+) -> Result<En::Model, Failure<E>> {
     active::update_one::<En>(model).exec(db).await.map_err(Failure::Write)
 }
 

@@ -9,8 +9,9 @@ use tracing::Instrument;
 use super::heat::Heat;
 use super::known::Known;
 use super::part::{Part, take_part};
-use super::round::{Failure, Target, after, apply, change, write};
+use super::round::{Failure, Target, after, apply, before, change, send};
 use super::turn;
+use super::writers::to_write;
 use crate::backend::{Fault, capabilities};
 use crate::clock::TOKIO_CLOCK;
 use crate::entity::{Versioned, table};
@@ -168,7 +169,7 @@ where
         model.is_changed().then_some(model)
     });
     if let Some(model) = changed {
-        match holding(queue, Box::pin(write::<En, E>(db, model))).await {
+        match write_in_turn::<En, E>(db, queue, model).await {
             Ok(stored) => return finish::<En, E>(db, queue, turn, stored).await,
             // Nobody had read the row during this call, so this was no round of it.
             Err(failure) if failure.is_lost(table::<En>(), target) => {
@@ -187,8 +188,25 @@ where
         turn::end::<En>(turn, &before);
         return Ok(Some(before));
     }
-    let stored = holding(queue, Box::pin(write::<En, E>(db, model))).await?;
+    let stored = write_in_turn::<En, E>(db, queue, model).await?;
     finish::<En, E>(db, queue, turn, stored).await
+}
+
+/// Writes what the closure has changed, when it is the caller's turn to write.
+async fn write_in_turn<En: Versioned, E>(
+    db: &DatabaseConnection,
+    queue: Option<&Queue>,
+    model: En::ActiveModel,
+) -> Result<En::Model, Failure<E>> {
+    let written = async {
+        let model = before::<En, E>(db, model).await?;
+        let _turn = match queue {
+            Some(_) => to_write(db).await,
+            None => None,
+        };
+        send::<En, E>(db, model).await
+    };
+    holding(queue, Box::pin(written)).await
 }
 
 /// Gives up the turn when the row is stored, and does what comes after that.

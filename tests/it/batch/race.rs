@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use optlock::Error;
 use optlock::prelude::*;
+use sea_orm::TransactionTrait;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
@@ -18,7 +19,8 @@ cases![
     every_version_is_the_number_of_writes_that_were_reported,
     of_batches_that_are_all_or_nothing_the_winners_add_up,
     rows_with_keys_of_text_are_told_apart_by_all;
-    SERVERS: deletes_of_other_rows_do_not_meet, updates_of_other_rows_by_keys_of_text_do_not_meet;
+    SERVERS: deletes_of_other_rows_do_not_meet, updates_of_other_rows_by_keys_of_text_do_not_meet,
+    no_other_row_is_waited_for;
 ];
 
 const TASKS: usize = 8;
@@ -224,6 +226,64 @@ async fn updates_of_other_rows_by_keys_of_text_do_not_meet(context: Context) -> 
     while let Some(result) = tasks.join_next().await {
         result??;
     }
+    Ok(())
+}
+
+/// So many rows of so small a table that a server would rather read it, and lock it, as a whole; and one that somebody has locked.
+async fn no_other_row_is_waited_for(context: Context) -> Outcome {
+    item::create(&context).await?;
+    super::large::fill(&context, 400).await?;
+    context.create(by_text::Entity).await?;
+    let values: Vec<_> = (0..400).map(|id| format!("('k{id:03}', 0, 1)")).collect();
+    context
+        .sql(&format!(
+            "INSERT INTO keyed (id, qty, version) VALUES {}",
+            values.join(", ")
+        ))
+        .await?;
+    let numbered = item::Entity::find().filter(item::Column::Id.lt(400)).order_by_id_asc();
+    let named = by_text::Entity::find()
+        .filter(by_text::Column::Id.lt("k399"))
+        .order_by_id_asc();
+    let (numbered, named) = (numbered.all(&context.db).await?, named.all(&context.db).await?);
+    let other = context.other.begin().await?;
+    other
+        .execute_unprepared("UPDATE item SET qty = 7 WHERE id = 400")
+        .await?;
+    other
+        .execute_unprepared("UPDATE keyed SET qty = 7 WHERE id = 'k399'")
+        .await?;
+    // At once, and again under locks, because of a row that is out of date.
+    for is_stale in [false, true] {
+        let every_other = named.iter().skip(usize::from(is_stale)).step_by(HALVES);
+        let mut batch: Vec<_> = every_other.cloned().map(IntoActiveModel::into_active_model).collect();
+        for model in &mut batch {
+            model.qty = Set(1);
+        }
+        let mut doomed: Vec<_> = numbered
+            .iter()
+            .skip(usize::from(is_stale))
+            .step_by(HALVES)
+            .cloned()
+            .collect();
+        if is_stale {
+            batch[3].version = Unchanged(9);
+            doomed[3].version = 9;
+        }
+        let expected = usize::from(is_stale);
+        let updated = by_text::Entity::update_batch(batch)
+            .policy(never())
+            .exec_each(&context.db)
+            .await?;
+        assert_eq!(updated.iter().filter(|verdict| verdict.is_err()).count(), expected);
+        let doomed = doomed.into_iter().map(IntoActiveModel::into_active_model);
+        let deleted = item::Entity::delete_batch(doomed)
+            .policy(never())
+            .exec_each(&context.db)
+            .await?;
+        assert_eq!(deleted.iter().filter(|verdict| verdict.is_err()).count(), expected);
+    }
+    other.rollback().await?;
     Ok(())
 }
 

@@ -1,7 +1,9 @@
 //! Callers of one process who want the same row come one after another.
 
 pub(crate) mod dropped;
+pub(crate) mod generated;
 pub(crate) mod rivals;
+pub(crate) mod writers;
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -1,0 +1,76 @@
+//! Callers who want rows of their own, where a write locks the whole database.
+
+use std::time::{Duration, Instant};
+
+use optlock::prelude::*;
+use sea_orm::TransactionTrait;
+
+use crate::backend::Backend;
+use crate::case::{Outcome, cases};
+use crate::context::Context;
+use crate::entity::item;
+use crate::modify::line::{PATIENT, calls, ends, go, in_time};
+
+cases![whoever_waits_to_write_has_no_connection];
+
+/// The connections of a pool that somebody has.
+fn in_use(backend: Backend, db: &DatabaseConnection) -> usize {
+    let (size, idle) = match backend {
+        Backend::Sqlite => {
+            let pool = db.get_sqlite_connection_pool();
+            (pool.size(), pool.num_idle())
+        }
+        Backend::Postgres => {
+            let pool = db.get_postgres_connection_pool();
+            (pool.size(), pool.num_idle())
+        }
+        Backend::MariaDb => {
+            let pool = db.get_mysql_connection_pool();
+            (pool.size(), pool.num_idle())
+        }
+    };
+    (size as usize).saturating_sub(idle)
+}
+
+async fn whoever_waits_to_write_has_no_connection(context: Context) -> Outcome {
+    const CALLERS: usize = 3;
+    // Well before those who wait take it for a standstill.
+    const TIMELY: Duration = Duration::from_millis(400);
+
+    item::create(&context).await?;
+    loop {
+        let db = context.connect(4).await?;
+        let mut in_hand = Vec::new();
+        for id in 1..=CALLERS {
+            in_hand.push(item::load(&context, i64::try_from(id)?).await?);
+        }
+        let rival = context.other.begin().await?;
+        rival.execute_unprepared("UPDATE item SET name = name").await?;
+        let since = Instant::now();
+        let writing = go(calls(CALLERS, |caller| {
+            let (db, in_hand) = (db.clone(), in_hand[caller].clone());
+            async move { PATIENT.modify_model(in_hand, &db, |row| row.qty += 1).await }
+        }));
+        // Where there are locks of rows, each waits for its own.
+        let expected = context.backend.pick(1, CALLERS, CALLERS);
+        let wait = async {
+            while in_use(context.backend, &db) < expected {
+                tokio::task::yield_now().await;
+            }
+        };
+        in_time(wait).await?;
+        while since.elapsed() < TIMELY / 2 {
+            let in_use = in_use(context.backend, &db);
+            assert!(in_use <= expected || since.elapsed() > TIMELY, "{in_use} connections");
+            tokio::task::yield_now().await;
+        }
+        let is_timely = since.elapsed() < TIMELY;
+        rival.rollback().await?;
+        for row in ends(writing).await? {
+            row?;
+        }
+        if is_timely {
+            return Ok(());
+        }
+    }
+}
