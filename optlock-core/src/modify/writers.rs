@@ -3,8 +3,8 @@
 use std::any::TypeId;
 use std::time::Duration;
 
-use sea_orm::sea_query::ValueTuple;
 use sea_orm::DatabaseConnection;
+use sea_orm::sea_query::ValueTuple;
 
 use crate::backend::{LockUnit, capabilities, pool};
 use crate::clock::TOKIO_CLOCK;

@@ -1,0 +1,48 @@
+//! Workloads, faults and interleavings that show what optlock promises, on real databases.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a panic is how a part fails"
+)]
+
+mod address;
+mod backend;
+mod options;
+mod part;
+mod report;
+mod run;
+mod stage;
+mod tally;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use options::Options;
+use part::Part;
+
+type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
+
+/// All that is shown, in this order.
+const PARTS: &[Part] = &[];
+
+fn main() -> ExitCode {
+    let options = match Options::parse(std::env::args().skip(1)) {
+        Ok(options) => options,
+        Err(err) => {
+            eprintln!("{err}");
+            return ExitCode::from(2);
+        }
+    };
+    if options.lists {
+        for part in PARTS {
+            println!("{}", part.name);
+        }
+        return ExitCode::SUCCESS;
+    }
+    run::run(&options, PARTS).unwrap_or_else(|err| {
+        eprintln!("{err}");
+        ExitCode::FAILURE
+    })
+}

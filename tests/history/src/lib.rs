@@ -1,0 +1,1 @@
+//! Judges what concurrent clients did to versioned rows by what they logged.
