@@ -30,10 +30,12 @@ pub(super) async fn run(target: &Target, length: Length) -> Result<Findings> {
         })
         .collect();
     let mut progress = Progress::new(format!("single, {}", target.backend.title()), rounds + 1);
+    // By chance, so that none always has the same one before it.
+    let mut order: Vec<usize> = (0..entrants.len()).collect();
     // A first round, which is not counted, prepares the statements.
     for round in 0..=rounds {
-        for turn in 0..entrants.len() {
-            let number = (round + turn) % entrants.len();
+        fastrand::shuffle(&mut order);
+        for &number in &order {
             let picks = picks(entrants.len(), updates);
             let took = entrants[number].candidate.round(&picks).await?;
             if round > 0 {
