@@ -55,7 +55,7 @@ async fn what_a_trigger_writes_after_the_row_is_seen_by_the_next_caller(context:
         let db = context.db.clone();
         async move {
             PATIENT
-                .modify(computed::Entity, &db, id, |row| row.qty = row.doubled + 1)
+                .modify(computed::Entity, &db, id, |row| row.qty += row.doubled)
                 .await
         }
     });
@@ -64,6 +64,6 @@ async fn what_a_trigger_writes_after_the_row_is_seen_by_the_next_caller(context:
     for row in ends(go(lined_up)).await? {
         quantities.push(row?.qty);
     }
-    assert_eq!(quantities, [3, 7, 15, 31]);
+    assert_eq!(quantities, [3, 9, 27, 81]);
     Ok(())
 }
