@@ -9,26 +9,53 @@
 
 mod address;
 mod backend;
+mod client;
+mod clock;
+mod crew;
+mod job;
 mod options;
 mod part;
 mod report;
+mod row;
 mod run;
 mod stage;
 mod tally;
+mod worker;
+mod workload;
 
 use std::error::Error;
 use std::process::ExitCode;
 
+use job::Job;
 use options::Options;
-use part::Part;
+use part::{Part, part};
+use workload::part as workloads;
 
 type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
 /// All that is shown, in this order.
-const PARTS: &[Part] = &[];
+const PARTS: &[Part] = &[
+    part!("counter", workloads::counter, seconds: 3, share: 3),
+    part!("bank-versioned", workloads::bank_versioned, seconds: 2, share: 2),
+    part!("bank-locked", workloads::bank_locked, seconds: 2, share: 2),
+    part!("bank-serializable", workloads::bank_serializable, seconds: 2, share: 2),
+    part!("inventory", workloads::inventory, seconds: 2, share: 2),
+    part!("nested", workloads::nested, seconds: 2, share: 2),
+    part!("batch", workloads::batch, seconds: 2, share: 3),
+];
 
 fn main() -> ExitCode {
-    let options = match Options::parse(std::env::args().skip(1)) {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Some((job::COMMAND, job)) = arguments.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+        return match Job::parse(job).and_then(|job| worker::run(&job)) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(err) => {
+                eprintln!("{err:?}");
+                ExitCode::FAILURE
+            }
+        };
+    }
+    let options = match Options::parse(arguments) {
         Ok(options) => options,
         Err(err) => {
             eprintln!("{err}");
