@@ -42,7 +42,10 @@ pub(crate) async fn create(db: &DatabaseConnection, rows: i64, qty: i64) -> Resu
     let schema = Schema::new(db.get_database_backend());
     db.execute(&schema.create_table_from_entity(Entity)).await?;
     let values: Vec<_> = (1..=rows).map(|id| format!("({id}, {qty}, 0, 1)")).collect();
-    let insert = format!("INSERT INTO account (id, qty, writer, version) VALUES {}", values.join(", "));
+    let insert = format!(
+        "INSERT INTO account (id, qty, writer, version) VALUES {}",
+        values.join(", ")
+    );
     db.execute_unprepared(&insert).await?;
     Ok(())
 }

@@ -142,7 +142,9 @@ async fn unchecked(txn: &optlock::Txn, id: Id, from: i64, to: i64, amount: i64) 
 pub(super) fn wrongs(rows: &[row::Model]) -> Result<Vec<String>> {
     let total: i64 = rows.iter().map(|row| row.qty).sum();
     let overdrawn = rows.iter().filter(|row| row.qty < 0);
-    let mut wrongs: Vec<_> = overdrawn.map(|row| format!("account {} has {}", row.id, row.qty)).collect();
+    let mut wrongs: Vec<_> = overdrawn
+        .map(|row| format!("account {} has {}", row.id, row.qty))
+        .collect();
     if rows.len() != usize::try_from(ACCOUNTS)? || total != ACCOUNTS * BALANCE {
         wrongs.push(format!("{} accounts have {total} together", rows.len()));
     }

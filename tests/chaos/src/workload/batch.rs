@@ -5,7 +5,7 @@ use optlock::prelude::*;
 use optlock_history::{Access, Outcome};
 
 use crate::Result;
-use crate::client::{Client, outcome};
+use crate::client::{Begun, Client, outcome};
 use crate::row::{self, token};
 
 pub(super) const ROWS: i64 = 60;
@@ -15,7 +15,10 @@ pub(super) async fn step(client: &mut Client) -> Result<()> {
     let mut keys: Vec<i64> = (1..=ROWS).collect();
     client.random.shuffle(&mut keys);
     keys.truncate(OF_A_BATCH);
-    let begun = client.begin();
+    // Ahead of the read that they decide on. Where there is a verdict for each row, each is an attempt of its own.
+    let each = client.random.bool();
+    let attempts = if each { OF_A_BATCH } else { 1 };
+    let begun: Vec<_> = (0..attempts).map(|_| client.begin()).collect();
     let read = row::Entity::find().filter(row::Column::Id.is_in(keys));
     let mut read = match read.all(&client.db).await {
         Ok(read) => read,
@@ -25,11 +28,9 @@ pub(super) async fn step(client: &mut Client) -> Result<()> {
         }
     };
     client.random.shuffle(&mut read);
-    let each = client.random.bool();
-    if each {
-        each_row(client, &read).await
-    } else {
-        all_or_nothing(client, &begun, &read).await
+    match begun.as_slice() {
+        [begun] => all_or_nothing(client, begun, &read).await,
+        begun => each_row(client, begun, &read).await,
     }
 }
 
@@ -41,7 +42,7 @@ fn counted(row: &row::Model, writer: i64) -> row::ActiveModel {
     }
 }
 
-async fn all_or_nothing(client: &mut Client, begun: &crate::client::Begun, read: &[row::Model]) -> Result<()> {
+async fn all_or_nothing(client: &mut Client, begun: &Begun, read: &[row::Model]) -> Result<()> {
     let batch = read.iter().map(|row| counted(row, token(begun.id)));
     match row::Entity::update_batch(batch).exec(&client.db).await {
         Ok(stored) => {
@@ -60,10 +61,13 @@ async fn all_or_nothing(client: &mut Client, begun: &crate::client::Begun, read:
 /// Each row is an attempt of its own.
 async fn each_row(client: &mut Client, read: &[row::Model]) -> Result<()> {
     let begun: Vec<_> = read.iter().map(|_| client.begin()).collect();
-    let batch = read.iter().zip(&begun).map(|(row, begun)| counted(row, token(begun.id)));
+    let batch = read
+        .iter()
+        .zip(&begun)
+        .map(|(row, begun)| counted(row, token(begun.id)));
     match row::Entity::update_batch(batch).exec_each(&client.db).await {
         Ok(verdicts) => {
-            for ((row, begun), verdict) in read.iter().zip(&begun).zip(verdicts) {
+            for ((row, begun), verdict) in read.iter().zip(begun).zip(verdicts) {
                 match verdict {
                     Ok(stored) => client.committed(begun, vec![super::counter::wrote(row.id, row.seen(), &stored)]),
                     Err(_) => client.end(begun, vec![Access::changed(row.id, row.seen())], Outcome::Refused),
@@ -72,7 +76,7 @@ async fn each_row(client: &mut Client, read: &[row::Model]) -> Result<()> {
         }
         Err(err) => {
             let outcome = outcome(&err).ok_or(err)?;
-            for (row, begun) in read.iter().zip(&begun) {
+            for (row, begun) in read.iter().zip(begun) {
                 client.end(begun, vec![Access::changed(row.id, row.seen())], outcome);
             }
         }

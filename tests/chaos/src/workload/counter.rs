@@ -119,7 +119,7 @@ pub(super) fn wrote(key: i64, seen: Seen, stored: &row::Model) -> Access {
 }
 
 /// A row as it is. `None` if it could not be read, which is no attempt to write it.
-pub(super) async fn read(client: &Client, key: i64) -> Result<Option<row::Model>> {
+async fn read(client: &mut Client, key: i64) -> Result<Option<row::Model>> {
     match row::Entity::find_by_id(key).one(&client.db).await {
         Ok(row) => Ok(Some(row.ok_or("a row is gone")?)),
         Err(err) => {

@@ -31,10 +31,6 @@ pub(super) async fn step(client: &mut Client) -> Result<()> {
             client.committed(&begun, vec![Access::wrote(key, stored.version)]);
         }
         Err(Error::Refused(refused)) => {
-            let current = refused.current::<row::Model>();
-            if current.is_some_and(|row| row.qty >= sold) && refused.cause().is_none() {
-                return Err(format!("refused to sell {sold} of {current:?}").into());
-            }
             client.failed(&begun, vec![Access::blind(key)], Error::Refused(refused))?;
         }
         Err(err) => client.failed(&begun, vec![Access::blind(key)], err)?,

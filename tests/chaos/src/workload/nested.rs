@@ -94,7 +94,7 @@ pub(super) async fn step(client: &mut Client) -> Result<()> {
     let mut order = loaded.into_active_model();
     order.total = Set(total + 1);
     order.writer = Set(token(begun.id));
-    let line = order.lines.iter_mut().nth(picked).ok_or("a line is gone")?;
+    let line = &mut order.lines[picked];
     let (line_key, line_seen) = (OF_LINES + line.id.as_ref(), seen_of(line));
     line.qty = Set(line.qty.as_ref() + 1);
     line.writer = Set(token(begun.id));

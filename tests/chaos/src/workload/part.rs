@@ -1,6 +1,6 @@
 //! A workload as a part: two processes of clients at once, and a look at what they have logged and left.
 
-use optlock_history::{Attempt, History, Outcome, check};
+use optlock_history::{Attempt, History, Outcome, check_within};
 
 use super::{Rows, Workload};
 use crate::Result;
@@ -74,12 +74,7 @@ pub(crate) async fn begin(address: &Address, workload: Workload) -> Result<Rows>
 }
 
 /// What the rows and the log say about all that was done to the rows.
-pub(crate) async fn judge(
-    address: &Address,
-    workload: Workload,
-    first: Rows,
-    attempts: Vec<Attempt>,
-) -> Result<Tally> {
+pub(crate) async fn judge(address: &Address, workload: Workload, first: Rows, attempts: Vec<Attempt>) -> Result<Tally> {
     let db = address.connect(1).await?;
     let last = workload.rows(&db).await?;
     let mut violations = workload.wrongs(&db).await?;
@@ -93,9 +88,8 @@ pub(crate) async fn judge(
     if committed == 0 {
         violations.push("nothing was ever committed".to_owned());
     }
-    let mut history = History::new(first, attempts, last);
-    history.tolerance = clock::TOLERANCE;
-    let verdict = check(&history);
+    let history = History { first, attempts, last };
+    let verdict = check_within(&history, clock::TOLERANCE);
     violations.extend(verdict.violations.iter().map(ToString::to_string));
     Ok(Tally {
         operations: committed + conflicts + unknowns,
