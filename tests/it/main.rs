@@ -117,6 +117,7 @@ fn cases() -> Vec<Case> {
         runner::deadlock::CASES,
         runner::dropped::CASES,
         runner::escape::CASES,
+        runner::full::CASES,
         runner::isolation::CASES,
         runner::loss::CASES,
         runner::loss_elsewhere::CASES,
@@ -141,6 +142,9 @@ fn cases() -> Vec<Case> {
 
 fn main() -> ExitCode {
     if let Some(code) = lock::queue::run_as_worker() {
+        return code;
+    }
+    if let Some(code) = runner::full::run_as_writer() {
         return code;
     }
     let arguments = Arguments::from_args();

@@ -132,6 +132,7 @@ const UNKNOWN: Capabilities = Capabilities {
     transactions: Transactions {
         aborted_probe: None,
         ended_probe: None,
+        empty: None,
         finishes_statements: false,
         finishes_begin: false,
         is_setting: |_| false,

@@ -46,6 +46,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     transactions: Transactions {
         aborted_probe: Some("SELECT 1"),
         ended_probe: None,
+        empty: None,
         finishes_statements: false,
         finishes_begin: true,
         is_setting: |_| false,

@@ -13,6 +13,8 @@ pub(crate) struct Transactions {
     /// A statement that begins a transaction, and fails within one: asked after an error, where some errors end the transaction and
     /// do not say so. Success means that the transaction had ended, and that what comes next is not committed on its own.
     pub(crate) ended_probe: Option<&'static str>,
+    /// Where the driver may lose count of a transaction: what begins an empty one that it ends rightly, whether it takes it for the first or for a nested one.
+    pub(crate) empty: Option<&'static str>,
     /// Whether the driver must be let finish a statement that has been sent, because its connection is lost otherwise.
     pub(crate) finishes_statements: bool,
     /// Whether the driver must be let finish a `BEGIN`, because its connection goes back to the pool within the transaction otherwise.

@@ -1,5 +1,6 @@
 //! A transaction that begins and ends under control, and the handle to it.
 
+mod ending;
 mod handle;
 mod line;
 mod savepoints;
@@ -17,19 +18,22 @@ pub(crate) use handle::AfterCommit;
 use handle::Slot;
 use line::Taken;
 
-use crate::backend::capabilities;
+use crate::backend::{capabilities, pool};
 use crate::error::{Escaped, TransactionFailed};
 use crate::to_its_end::to_its_end;
 
 /// The runner's half of a transaction whose handle the closure has.
 pub(crate) struct OwnedTransaction {
     slot: Arc<Slot>,
+    is_of_a_pool: bool,
 }
 
 /// A transaction whose handle is gone.
 pub(crate) struct Ended {
     taken: Taken,
     finishes: bool,
+    /// What an empty transaction is begun with, where it must be ended by SQL of ours.
+    empty: Option<&'static str>,
     after_commit: Vec<AfterCommit>,
 }
 
@@ -37,9 +41,13 @@ impl OwnedTransaction {
     /// Begins a transaction on a connection of the pool.
     pub(crate) async fn begin(db: &DatabaseConnection, options: TransactionOptions) -> Result<Self, DbErr> {
         let finishes = capabilities(db.get_database_backend()).transactions.finishes_begin;
+        let is_of_a_pool = pool(db).is_some();
         let db = db.clone();
         let txn = to_its_end(finishes, async move { db.begin_with_options(options).await }).await?;
-        Ok(Self { slot: Slot::new(txn) })
+        Ok(Self {
+            slot: Slot::new(txn),
+            is_of_a_pool,
+        })
     }
 
     /// The handle for the closure.
@@ -59,10 +67,11 @@ impl OwnedTransaction {
         let Some(taken) = taken else {
             return Err(Escaped::new());
         };
+        let transactions = capabilities(self.slot.shared.backend()).transactions;
         let ended = Ended {
-            finishes: capabilities(self.slot.shared.backend())
-                .transactions
-                .finishes_statements,
+            finishes: transactions.finishes_statements,
+            // It is the driver with a pool that loses count.
+            empty: transactions.empty.filter(|_| self.is_of_a_pool),
             after_commit: self.slot.take_after_commit(),
             taken,
         };
@@ -96,14 +105,21 @@ impl Ended {
     /// Commits. Returns what is to be called after it.
     pub(crate) async fn commit(self) -> (Result<(), DbErr>, Vec<AfterCommit>) {
         let txn = self.taken.txn;
-        let outcome = to_its_end(self.finishes, async move { txn.commit().await }).await;
+        let outcome = match self.empty {
+            Some(empty) => to_its_end(true, ending::commit(txn, empty)).await,
+            None => to_its_end(self.finishes, async move { txn.commit().await }).await,
+        };
         (outcome, self.after_commit)
     }
 
     /// Rolls back. If that fails, the connection has, and the server does it.
     pub(crate) async fn rollback(self) {
         let txn = self.taken.txn;
-        if let Err(err) = to_its_end(self.finishes, async move { txn.rollback().await }).await {
+        let outcome = match self.empty {
+            Some(empty) => to_its_end(true, ending::rollback(txn, empty)).await,
+            None => to_its_end(self.finishes, async move { txn.rollback().await }).await,
+        };
+        if let Err(err) = outcome {
             tracing::debug!(error = %err, "a rollback failed");
         }
     }

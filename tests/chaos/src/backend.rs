@@ -11,6 +11,7 @@ pub(crate) enum Backend {
 
 impl Backend {
     pub(crate) const ALL: [Self; 3] = [Self::Sqlite, Self::Postgres, Self::MariaDb];
+    pub(crate) const SERVERS: [Self; 2] = [Self::Postgres, Self::MariaDb];
 
     /// As options and reports call it.
     pub(crate) const fn name(self) -> &'static str {

@@ -13,6 +13,7 @@ mod client;
 mod clock;
 mod crew;
 mod job;
+mod kill;
 mod options;
 mod part;
 mod report;
@@ -26,6 +27,7 @@ mod workload;
 use std::error::Error;
 use std::process::ExitCode;
 
+use backend::Backend;
 use job::Job;
 use options::Options;
 use part::{Part, part};
@@ -42,6 +44,10 @@ const PARTS: &[Part] = &[
     part!("inventory", workloads::inventory, seconds: 2, share: 2),
     part!("nested", workloads::nested, seconds: 2, share: 2),
     part!("batch", workloads::batch, seconds: 2, share: 3),
+    part!("kill-application-counter", kill::counter_of_killed, seconds: 2, share: 2),
+    part!("kill-application-bank", kill::bank_of_killed, seconds: 2, share: 2),
+    part!("kill-server", kill::server, seconds: 4, share: 2, on: &Backend::SERVERS),
+    part!("full", kill::full, seconds: 2, share: 1, on: &[Backend::Sqlite]),
 ];
 
 fn main() -> ExitCode {

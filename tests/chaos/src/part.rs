@@ -6,8 +6,12 @@ use std::time::Duration;
 
 use crate::Result;
 use crate::backend::Backend;
+use crate::kill;
 use crate::stage::Stage;
 use crate::tally::Tally;
+
+/// The one part that needs whoever has started the servers.
+pub(crate) const KILLS_SERVERS: &str = "kill-server";
 
 pub(crate) struct Part {
     pub(crate) name: &'static str,
@@ -17,6 +21,13 @@ pub(crate) struct Part {
     /// Its share of the time of a full run; none for what ends by itself.
     pub(crate) share: u32,
     pub(crate) run: for<'a> fn(&'a Stage) -> Run<'a>,
+}
+
+impl Part {
+    /// Whether there is such a server, and somebody who can kill it if that is needed.
+    pub(crate) fn is_possible(&self, backend: Backend) -> bool {
+        backend.is_there() && (self.name != KILLS_SERVERS || kill::is_control_there(backend))
+    }
 }
 
 pub(crate) type Run<'a> = Pin<Box<dyn Future<Output = Result<Tally>> + Send + 'a>>;

@@ -39,7 +39,7 @@ pub(crate) fn run(options: &Options, parts: &[Part]) -> Result<ExitCode> {
                 options.time * part.share / shares.max(1)
             };
             let since = Instant::now();
-            let outcome = if backend.is_there() {
+            let outcome = if part.is_possible(backend) {
                 runtime.block_on(part_on(part, backend, time, options.seed))
             } else {
                 Outcome::Absent

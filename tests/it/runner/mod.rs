@@ -6,6 +6,7 @@ pub(crate) mod commit;
 pub(crate) mod deadlock;
 pub(crate) mod dropped;
 pub(crate) mod escape;
+pub(crate) mod full;
 pub(crate) mod isolation;
 pub(crate) mod loss;
 pub(crate) mod loss_elsewhere;

@@ -57,6 +57,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     transactions: Transactions {
         aborted_probe: None,
         ended_probe: None,
+        empty: None,
         finishes_statements: true,
         finishes_begin: true,
         is_setting: |_| false,

@@ -59,12 +59,9 @@ async fn all_or_nothing(client: &mut Client, begun: &Begun, read: &[row::Model])
 }
 
 /// Each row is an attempt of its own.
-async fn each_row(client: &mut Client, read: &[row::Model]) -> Result<()> {
-    let begun: Vec<_> = read.iter().map(|_| client.begin()).collect();
-    let batch = read
-        .iter()
-        .zip(&begun)
-        .map(|(row, begun)| counted(row, token(begun.id)));
+async fn each_row(client: &mut Client, begun: &[Begun], read: &[row::Model]) -> Result<()> {
+    let batch = read.iter().zip(begun);
+    let batch = batch.map(|(row, begun)| counted(row, token(begun.id)));
     match row::Entity::update_batch(batch).exec_each(&client.db).await {
         Ok(verdicts) => {
             for ((row, begun), verdict) in read.iter().zip(begun).zip(verdicts) {

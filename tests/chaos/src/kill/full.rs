@@ -1,0 +1,44 @@
+//! A disk that is full: no file of the process may grow beyond a size, so that SQLite's writes to its log fail, wherever they are.
+
+use tokio::process::Command;
+
+use super::application::Recruits;
+use crate::Result;
+use crate::crew::Hand;
+use crate::stage::Stage;
+use crate::tally::Tally;
+use crate::workload::Workload;
+use crate::workload::part::{begin, judge};
+
+pub(crate) async fn run(stage: &Stage) -> Result<Tally> {
+    let address = stage.database().await?;
+    let workload = Workload::Counter;
+    let first = begin(&address, workload).await?;
+    let mut recruits = Recruits {
+        workload,
+        address: address.clone(),
+        seed: stage.seed,
+        next: 0,
+    };
+    // Blocks of the shell's, of 512 bytes: less than the thousand pages after which SQLite begins its log anew.
+    let blocks = stage.random(3).u64(100..2_000);
+    let job = recruits.job(stage.time);
+    let mut command = Command::new("sh");
+    // A process is told by a signal that would end it, unless it is ignored.
+    let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+    command
+        .args(["-c", &script])
+        .arg(std::env::current_exe()?)
+        .args(job.arguments());
+    let log = Hand::spawn(command)?.done().await?;
+    let mut attempts = log.into_attempts(&first);
+    let refused = attempts
+        .iter()
+        .filter(|attempt| attempt.outcome != optlock_history::Outcome::Committed);
+    let faults = refused.count() as u64;
+    // There is room again.
+    attempts.extend(recruits.last().await?.into_attempts(&first));
+    let mut tally = judge(&address, workload, first, attempts).await?;
+    tally.faults = faults;
+    Ok(tally)
+}

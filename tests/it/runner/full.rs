@@ -1,0 +1,70 @@
+//! A disk that is full when a transaction is committed.
+
+use std::env;
+use std::process::{ExitCode, Stdio};
+
+use optlock::prelude::*;
+use optlock::{Error, Policy};
+use sea_orm::sea_query::ExprTrait as _;
+use sea_orm::{ConnectOptions, Database};
+
+use crate::case::{Outcome, cases};
+use crate::context::Context;
+use crate::entity::item::{self, stored};
+
+cases![; SQLITE: what_is_reported_as_stored_is_stored_also_after_commits_that_have_failed];
+
+/// The variable that makes this program a writer, and tells it where to write.
+const WRITER_URL: &str = "OPTLOCK_TEST_WRITER_URL";
+
+/// The writer's side of the case below, if this process is one. It writes on the one connection of its pool, and prints how often that was a success.
+pub(crate) fn run_as_writer() -> Option<ExitCode> {
+    let url = env::var(WRITER_URL).ok()?;
+    let work = async {
+        let mut options = ConnectOptions::new(url);
+        options.max_connections(1).sqlx_logging(false);
+        let db = Database::connect(options).await?;
+        let (mut stored, mut failed) = (0, 0);
+        while failed < 8 {
+            let policy = Policy::new().attempts(1);
+            let in_transaction = policy.transaction(&db, |txn| async move {
+                item::Entity::modify(&txn, 1, |row| row.qty += 1).await?;
+                Ok::<_, Error>(())
+            });
+            match in_transaction.await {
+                Ok(()) => stored += 1,
+                Err(_) => failed += 1,
+            }
+        }
+        for _ in 0..8 {
+            let on_its_own =
+                item::Entity::update_by_id(1).col_expr(item::Column::Qty, item::Column::Qty.into_expr().add(1));
+            stored += i64::from(on_its_own.exec(&db).await.is_ok());
+        }
+        println!("{stored}");
+        Ok::<_, Error>(())
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(work).expect("it can begin");
+    Some(ExitCode::SUCCESS)
+}
+
+async fn what_is_reported_as_stored_is_stored_also_after_commits_that_have_failed(context: Context) -> Outcome {
+    item::create(&context).await?;
+    context.sql("PRAGMA wal_checkpoint(TRUNCATE)").await?;
+    // No file of the writer's grows beyond fifty pages or so: the log fills up, and the database itself never does. A process is told by a signal
+    // that would end it, unless it is ignored.
+    let mut command = tokio::process::Command::new("sh");
+    command
+        .args(["-c", "trap '' XFSZ; ulimit -f 400; exec \"$0\""])
+        .arg(env::current_exe()?)
+        .env(WRITER_URL, context.address().0)
+        .stdout(Stdio::piped())
+        .kill_on_drop(true);
+    let output = command.output().await?;
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let reported: i64 = String::from_utf8(output.stdout)?.trim().parse()?;
+    assert!(reported > 8, "the disk was full from the beginning");
+    assert_eq!(stored(&context, 1).await?.1, 10 + reported);
+    Ok(())
+}
