@@ -9,6 +9,7 @@
 
 mod address;
 mod backend;
+mod model;
 mod options;
 mod part;
 mod report;
@@ -25,7 +26,7 @@ use part::Part;
 type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
 /// All that is shown, in this order.
-const PARTS: &[Part] = &[];
+const PARTS: &[Part] = &[part::part!("model", model::run, seconds: 10, share: 2)];
 
 fn main() -> ExitCode {
     let options = match Options::parse(std::env::args().skip(1)) {
