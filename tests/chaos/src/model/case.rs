@@ -1,5 +1,6 @@
 //! A list of commands, sent through the library and compared with the reference after each.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
@@ -19,6 +20,8 @@ pub(super) struct Case {
     reference: Reference,
     pub(super) operations: u64,
     pub(super) conflicts: u64,
+    /// How often each kind of outcome was told.
+    pub(super) kinds: BTreeMap<&'static str, u64>,
 }
 
 /// Where the library and the reference differ.
@@ -35,6 +38,7 @@ impl Case {
             reference: Reference::new(backend),
             operations: 0,
             conflicts: 0,
+            kinds: BTreeMap::new(),
         };
         let replaced = item::replace(db, case.reference.rows.values()).await;
         replaced.map_err(|err| format!("the rows cannot be put in their places: {err}"))?;
@@ -120,7 +124,10 @@ impl Case {
             _ if self.reference.has_failed => format!("{:?}", Outcome::TransactionFailed),
             _ => "Ok".to_owned(),
         };
-        Ok((format!("{told} in attempt {attempts}"), format!("{expected} in attempt 1")))
+        Ok((
+            format!("{told} in attempt {attempts}"),
+            format!("{expected} in attempt 1"),
+        ))
     }
 
     /// SeaORM's `begin`.
@@ -194,6 +201,9 @@ impl Case {
     ) -> Result<(), Difference> {
         self.operations += 1;
         self.conflicts += told.conflicts();
+        for kind in told.kinds() {
+            *self.kinds.entry(kind).or_default() += 1;
+        }
         if told == expected {
             return Ok(());
         }
@@ -208,7 +218,9 @@ impl Case {
         if self.reference.has_failed {
             return Ok(());
         }
-        let stored = item::all(site).await.map_err(|err| format!("{command:?}\n  and the table cannot be read: {err}"))?;
+        let stored = item::all(site)
+            .await
+            .map_err(|err| format!("{command:?}\n  and the table cannot be read: {err}"))?;
         if stored.iter().eq(self.reference.rows.values()) {
             return Ok(());
         }

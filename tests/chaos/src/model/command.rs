@@ -25,6 +25,10 @@ pub(super) enum Write {
         version: Option<i64>,
         into: Option<Handle>,
     },
+    InsertMany {
+        rows: Vec<(i64, Cells)>,
+        how: InsertMany,
+    },
     Update {
         draft: Draft,
         how: Update,
@@ -183,6 +187,13 @@ pub(super) enum Form {
 pub(super) struct Change {
     pub(super) qty: Option<i64>,
     pub(super) note: Option<Option<&'static str>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum InsertMany {
+    WithoutReturning,
+    Returning,
+    InParts,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -42,9 +42,12 @@ pub(super) enum Outcome {
         key: i64,
     },
     VersionAssigned(Operation),
+    Overflow(Operation),
     Unsupported,
     /// The error of a unique constraint.
     Unique,
+    /// The error of the server for a version that it cannot advance.
+    OutOfRange,
     TransactionFailed,
     /// The error of the closure's own.
     Own,
@@ -82,11 +85,56 @@ impl Outcome {
         count as u64
     }
 
+    /// What is told, in a word.
+    pub(super) fn kinds(&self) -> Vec<&'static str> {
+        vec![match self {
+            Self::Row(_) => "a row",
+            Self::Rows(_) => "rows",
+            Self::Found(Some(_)) => "a row that was found",
+            Self::Found(None) => "no row",
+            Self::Count(_) => "a count",
+            Self::Upserted { is_inserted: true, .. } => "inserted",
+            Self::Upserted { .. } => "updated",
+            Self::Verdicts(verdicts) => {
+                let losses = verdicts.iter().filter_map(|verdict| verdict.as_ref().err());
+                return losses.map(Loss::kind).chain(["verdicts"]).collect();
+            }
+            Self::Conflict(loss) => loss.kind(),
+            Self::Conflicts { losses, .. } => {
+                let losses = losses.iter().map(|(_, loss)| loss.kind());
+                return losses.chain(["conflicts"]).collect();
+            }
+            Self::Refused { .. } => "refused",
+            Self::Missing { .. } => "missing rows",
+            Self::NotSet { .. } => "not set",
+            Self::DuplicateKey { .. } => "a key twice",
+            Self::VersionAssigned(_) => "a version that is assigned",
+            Self::Overflow(_) => "an overflow",
+            Self::Unsupported => "unsupported",
+            Self::Unique => "a key that is taken",
+            Self::OutOfRange => "a number out of range",
+            Self::TransactionFailed => "a transaction that had failed",
+            Self::Own => "the closure's own error",
+            Self::Other(_) => "another error",
+        }]
+    }
+
     /// The row that came back.
     pub(super) fn row(&self) -> Option<&Row> {
         match self {
             Self::Row(row) | Self::Found(Some(row)) | Self::Upserted { row, .. } => Some(row),
             _ => None,
+        }
+    }
+}
+
+impl Loss {
+    fn kind(&self) -> &'static str {
+        match self.found {
+            Found::Changed { .. } => "changed",
+            Found::Deleted => "deleted",
+            Found::Blocked => "blocked",
+            Found::Unknown => "unknown",
         }
     }
 }
@@ -121,9 +169,11 @@ impl From<Error> for Outcome {
                 key: key(twice.key()),
             },
             Error::VersionAssigned(assigned) => Self::VersionAssigned(assigned.operation()),
+            Error::Overflow(overflow) => Self::Overflow(overflow.operation()),
             Error::Unsupported(_) => Self::Unsupported,
             Error::TransactionFailed(_) => Self::TransactionFailed,
-            _ if err.fault() == Some(Fault::Unique) => Self::Unique,
+            Error::Database(err) if err.fault() == Fault::Unique => Self::Unique,
+            Error::Database(err) if err.fault() == Fault::OutOfRange => Self::OutOfRange,
             _ => Self::Other(format!("{err:?}")),
         }
     }

@@ -5,8 +5,8 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::command::{
-    Cells, Change, Command, Delete, Draft, Edit, End, Form, HANDLES, Handle, Keeps, Lock, Mode, Part, Step, Then,
-    Transaction, Update, Write,
+    Cells, Change, Command, Delete, Draft, Edit, End, Form, HANDLES, Handle, InsertMany, Keeps, Lock, Mode, Part, Step,
+    Then, Transaction, Update, Write,
 };
 
 /// How many commands a case has at most.
@@ -28,6 +28,7 @@ fn write() -> BoxedStrategy<Write> {
         4 => (key(), handle()).prop_map(|(key, into)| Write::Load { key, into }),
         2 => (key(), cells(), seldom(version()), into())
             .prop_map(|(key, cells, version, into)| Write::Insert { key, cells, version, into }),
+        1 => (vec((key(), cells()), 0..3), insert_many()).prop_map(|(rows, how)| Write::InsertMany { rows, how }),
         6 => (draft(), update(), keeps()).prop_map(|(draft, how, keeps)| Write::Update { draft, how, keeps }),
         2 => (handle(), form(), delete()).prop_map(|(handle, form, how)| Write::Delete { handle, form, how }),
         2 => (loaded(), keeps()).prop_map(|(draft, keeps)| Write::Upsert { draft, keeps }),
@@ -125,6 +126,14 @@ fn change() -> impl Strategy<Value = Change> {
     (option::of(qty()), option::weighted(0.3, note())).prop_map(|(qty, note)| Change { qty, note })
 }
 
+fn insert_many() -> impl Strategy<Value = InsertMany> {
+    prop_oneof![
+        Just(InsertMany::WithoutReturning),
+        Just(InsertMany::Returning),
+        Just(InsertMany::InParts),
+    ]
+}
+
 fn update() -> impl Strategy<Value = Update> {
     prop_oneof![
         3 => Just(Update::Method),
@@ -184,7 +193,8 @@ fn handle() -> impl Strategy<Value = Handle> {
 }
 
 fn version() -> impl Strategy<Value = i64> {
-    1..=4_i64
+    // The last one cannot advance.
+    prop_oneof![9 => 1..=4_i64, 1 => Just(i64::MAX)]
 }
 
 fn seldom<T: Clone + std::fmt::Debug>(value: impl Strategy<Value = T>) -> impl Strategy<Value = Option<T>> {

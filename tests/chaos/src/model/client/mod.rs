@@ -105,7 +105,7 @@ impl Edit {
             Self::Nothing => {}
             Self::Refuse => return Err(Refusal::Own),
             Self::Key => row.id += 10,
-            Self::Version => row.version += 10,
+            Self::Version => row.version = -1,
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use optlock::{Error, Upserted};
 use sea_orm::sea_query::ExprTrait;
 use sea_orm::{Condition, TryIntoModel};
 
-use super::super::command::{Delete, Draft, Form, Update, Write};
+use super::super::command::{Cells, Delete, Draft, Form, InsertMany, Update, Write};
 use super::super::item::{ActiveModel, Column, Entity};
 use super::super::outcome::{Outcome, Row};
 use super::{Handles, Site, batch, modify, told};
@@ -19,6 +19,7 @@ pub(in super::super) async fn write<S: Site>(site: &S, handles: &Handles, write:
         Write::Insert {
             key, cells, version, ..
         } => told(cells.active(*key, *version).insert(site).await, Outcome::Row),
+        Write::InsertMany { rows, how } => insert_many(site, rows, *how).await,
         Write::Update { draft, how, .. } => update(site, handles, draft, *how).await,
         Write::Delete { handle, form, how } => delete(site, &handles[*handle], *form, *how).await,
         Write::Upsert { draft, .. } => upsert(site, draft.active(handles)).await,
@@ -56,28 +57,37 @@ pub(in super::super) async fn write<S: Site>(site: &S, handles: &Handles, write:
                 update = update.col_expr(Column::Version, Expr::val(7).into());
             }
             if *returns {
-                told(update.exec_with_returning(site).await, |mut rows| {
-                    // Their order is not promised.
-                    rows.sort_by_key(|row| row.id);
-                    Outcome::Rows(rows)
-                })
+                told(update.exec_with_returning(site).await, in_order)
             } else {
                 told(update.exec(site).await, |result| Outcome::Count(result.rows_affected))
             }
         }
         Write::DeleteById { key } => {
             let deleted = Entity::delete_by_id(*key).exec(site).await;
-            told(deleted.map_err(Error::from), |result| Outcome::Count(result.rows_affected))
+            told(deleted.map_err(Error::from), |result| {
+                Outcome::Count(result.rows_affected)
+            })
         }
         Write::DeleteMany { at_least } => {
             let deleted = Entity::delete_many().filter(at_least_of(*at_least)).exec(site).await;
-            told(deleted.map_err(Error::from), |result| Outcome::Count(result.rows_affected))
+            told(deleted.map_err(Error::from), |result| {
+                Outcome::Count(result.rows_affected)
+            })
         }
         Write::Modify { .. } | Write::ModifyModel { .. } | Write::ModifyOrInsert { .. } | Write::ModifyAll { .. } => {
             modify::modify(site, handles, write).await
         }
         Write::UpdateBatch { drafts, mode } => batch::update(site, handles, drafts, *mode).await,
         Write::DeleteBatch { drafts, mode } => batch::delete(site, handles, drafts, *mode).await,
+    }
+}
+
+async fn insert_many<S: Site>(site: &S, rows: &[(i64, Cells)], how: InsertMany) -> Outcome {
+    let insert = Entity::insert_many(rows.iter().map(|(key, cells)| cells.active(*key, None)));
+    match how {
+        InsertMany::WithoutReturning => told(insert.exec_without_returning(site).await, Outcome::Count),
+        InsertMany::InParts => told(insert.exec_in_parts(site).await, Outcome::Count),
+        InsertMany::Returning => told(insert.exec_with_returning(site).await, in_order),
     }
 }
 
@@ -133,6 +143,12 @@ async fn upsert<S: Site>(site: &S, active: ActiveModel) -> Outcome {
             row: upserted.into_model(),
         }
     })
+}
+
+/// The order of what one statement returns is not promised.
+fn in_order(mut rows: Vec<Row>) -> Outcome {
+    rows.sort_by_key(|row| row.id);
+    Outcome::Rows(rows)
 }
 
 fn qty_plus(number: i64) -> Expr {

@@ -4,7 +4,7 @@ use optlock::Operation;
 
 use super::super::command::{Draft, Form, Mode};
 use super::super::outcome::{Loss, Outcome, Row};
-use super::Reference;
+use super::{Reference, overflow};
 use crate::backend::Backend;
 
 impl Reference {
@@ -13,12 +13,21 @@ impl Reference {
             Ok(verdicts) => verdicts,
             Err(refusal) => return refusal,
         };
+        for draft in drafts.iter().filter(|draft| !draft.change.is_empty()) {
+            if let Some(overflow) = overflow(self.handles[draft.handle].version, Operation::UpdateBatch) {
+                return overflow;
+            }
+        }
         if mode != Mode::Each
             && let Some(conflicts) = conflicts(&verdicts)
         {
             return conflicts;
         }
-        let written: Vec<_> = drafts.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_ok()).collect();
+        let written: Vec<_> = drafts
+            .iter()
+            .zip(&verdicts)
+            .filter(|(_, verdict)| verdict.is_ok())
+            .collect();
         let written: Vec<_> = written.into_iter().map(|(draft, _)| draft.clone()).collect();
         let verdicts: Vec<_> = drafts
             .iter()
@@ -48,9 +57,7 @@ impl Reference {
             self.rows.remove(&row.id);
         }
         match mode {
-            Mode::Each => {
-                Outcome::Verdicts(verdicts.into_iter().map(|verdict| verdict.map(|_| None)).collect())
-            }
+            Mode::Each => Outcome::Verdicts(verdicts.into_iter().map(|verdict| verdict.map(|_| None)).collect()),
             Mode::AllOrNone | Mode::WithoutReturning => Outcome::Count(verdicts.len() as u64),
         }
     }
@@ -68,7 +75,9 @@ impl Reference {
             }
             keys.push(key);
         }
-        let verdicts = drafts.iter().map(|draft| self.check(&self.hand(draft.handle), operation, |_| true));
+        let verdicts = drafts
+            .iter()
+            .map(|draft| self.check(&self.hand(draft.handle), operation, |_| true));
         Ok(verdicts.collect())
     }
 

@@ -5,7 +5,7 @@ use optlock::Operation;
 use super::super::command::{Edit, Lock, Then};
 use super::super::outcome::{Outcome, Row};
 use super::modify::distinct;
-use super::{Reference, missing};
+use super::{Reference, missing, overflow};
 
 impl Reference {
     pub(in super::super) fn lock(&mut self, lock: &Lock) -> Outcome {
@@ -26,12 +26,14 @@ impl Reference {
         match then {
             Then::Nothing => Outcome::Row(row),
             Then::Update(edit) => match edit.made_of(&row) {
-                Ok(Some(after)) => Outcome::Row(self.store(after)),
+                Ok(Some(after)) => {
+                    overflow(row.version, Operation::Update).unwrap_or_else(|| Outcome::Row(self.store(after)))
+                }
                 // This closure cannot refuse.
                 Ok(None) | Err(Outcome::Own) => Outcome::Row(row),
                 Err(refusal) => refusal,
             },
-            Then::Touch => Outcome::Row(self.store(row)),
+            Then::Touch => overflow(row.version, Operation::Touch).unwrap_or_else(|| Outcome::Row(self.store(row))),
             Then::Delete => {
                 self.rows.remove(&row.id);
                 Outcome::Count(1)
@@ -41,7 +43,11 @@ impl Reference {
 
     fn lock_all(&mut self, keys: &[i64], edit: &Edit) -> Outcome {
         let keys = distinct(keys);
-        let absent: Vec<_> = keys.iter().copied().filter(|key| !self.rows.contains_key(key)).collect();
+        let absent: Vec<_> = keys
+            .iter()
+            .copied()
+            .filter(|key| !self.rows.contains_key(key))
+            .collect();
         if !absent.is_empty() {
             return missing(&absent, keys.len());
         }

@@ -62,12 +62,7 @@ impl Reference {
     }
 
     /// The row that is stored, if it is as expected.
-    fn check(
-        &self,
-        handle: &Row,
-        operation: Operation,
-        condition: impl FnOnce(&Row) -> bool,
-    ) -> Result<Row, Loss> {
+    fn check(&self, handle: &Row, operation: Operation, condition: impl FnOnce(&Row) -> bool) -> Result<Row, Loss> {
         let current = self.rows.get(&handle.id).cloned();
         let found = match &current {
             None => Found::Deleted,
@@ -91,6 +86,11 @@ impl Reference {
         row
     }
 
+    /// Ends the transaction on PostgreSQL; the others undo the statement alone.
+    fn fail(&mut self) {
+        self.has_failed = self.is_in_transaction && self.backend == Backend::Postgres;
+    }
+
     fn hand(&self, handle: Handle) -> Row {
         self.handles[handle].clone()
     }
@@ -109,6 +109,11 @@ fn not_set(form: Form, operation: Operation) -> Option<Outcome> {
     })
 }
 
+/// Refuses to advance the last version, before any SQL and whatever is stored.
+fn overflow(version: i64, operation: Operation) -> Option<Outcome> {
+    (version == i64::MAX).then_some(Outcome::Overflow(operation))
+}
+
 impl Change {
     pub(super) fn is_empty(&self) -> bool {
         self.qty.is_none() && self.note.is_none()
@@ -117,7 +122,9 @@ impl Change {
     fn apply(&self, row: &Row) -> Row {
         Row {
             qty: self.qty.unwrap_or(row.qty),
-            note: self.note.map_or_else(|| row.note.clone(), |note| note.map(str::to_owned)),
+            note: self
+                .note
+                .map_or_else(|| row.note.clone(), |note| note.map(str::to_owned)),
             ..row.clone()
         }
     }

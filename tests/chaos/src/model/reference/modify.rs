@@ -4,7 +4,7 @@ use optlock::Operation;
 
 use super::super::command::Edit;
 use super::super::outcome::{Loss, Outcome, Row};
-use super::{Found, Reference, missing};
+use super::{Found, Reference, missing, overflow};
 use crate::backend::Backend;
 
 impl Reference {
@@ -14,7 +14,9 @@ impl Reference {
             return missing(&[key], 1);
         };
         match edit.made_of(&row) {
-            Ok(Some(after)) => Outcome::Row(self.store(after)),
+            Ok(Some(after)) => {
+                overflow(row.version, Operation::Update).unwrap_or_else(|| Outcome::Row(self.store(after)))
+            }
             Ok(None) => Outcome::Row(row),
             Err(refusal) => refusal,
         }
@@ -26,6 +28,11 @@ impl Reference {
             Ok(after) => after,
             Err(refusal) => return refusal,
         };
+        if after.is_some()
+            && let Some(overflow) = overflow(handle.version, Operation::Update)
+        {
+            return overflow;
+        }
         match (self.check(handle, Operation::Update, |_| true), after) {
             (Ok(stored), Some(after)) => Outcome::Row(self.write_over(handle, &stored, after)),
             (Ok(stored), None) => Outcome::Row(stored),
@@ -46,10 +53,21 @@ impl Reference {
     /// there is missing. If it is, and the closure leaves it alone, the caller has it as it was in hand.
     pub(super) fn modify_model_combined(&mut self, handle: &Row, edit: &Edit) -> Outcome {
         let after = match edit.made_of(handle) {
-            Err(Outcome::Own) => return if self.rows.contains_key(&handle.id) { Outcome::Own } else { missing(&[handle.id], 1) },
+            Err(Outcome::Own) => {
+                return if self.rows.contains_key(&handle.id) {
+                    Outcome::Own
+                } else {
+                    missing(&[handle.id], 1)
+                };
+            }
             Err(refusal) => return refusal,
             Ok(after) => after,
         };
+        if after.is_some()
+            && let Some(overflow) = overflow(handle.version, Operation::Update)
+        {
+            return overflow;
+        }
         match (self.check(handle, Operation::Update, |_| true), after) {
             (Ok(stored), Some(after)) => Outcome::Row(self.write_over(handle, &stored, after)),
             (Ok(_), None) => Outcome::Row(handle.clone()),
@@ -59,7 +77,11 @@ impl Reference {
 
     pub(super) fn modify_all(&mut self, keys: &[i64], edit: &Edit) -> Outcome {
         let keys = distinct(keys);
-        let absent: Vec<_> = keys.iter().copied().filter(|key| !self.rows.contains_key(key)).collect();
+        let absent: Vec<_> = keys
+            .iter()
+            .copied()
+            .filter(|key| !self.rows.contains_key(key))
+            .collect();
         if !absent.is_empty() {
             return missing(&absent, keys.len());
         }
@@ -69,6 +91,10 @@ impl Reference {
                 Ok(after) => rows.push(after),
                 Err(refusal) => return refusal,
             }
+        }
+        let is_last = |(key, after): (&i64, &Option<Row>)| after.is_some() && self.rows[key].version == i64::MAX;
+        if keys.iter().zip(&rows).any(is_last) {
+            return Outcome::Overflow(Operation::Update);
         }
         let rows = keys.iter().zip(rows);
         let rows = rows.map(|(key, after)| match after {
@@ -82,7 +108,11 @@ impl Reference {
     fn write_over(&mut self, handle: &Row, stored: &Row, after: Row) -> Row {
         let row = Row {
             qty: if after.qty == handle.qty { stored.qty } else { after.qty },
-            note: if after.note == handle.note { stored.note.clone() } else { after.note.clone() },
+            note: if after.note == handle.note {
+                stored.note.clone()
+            } else {
+                after.note.clone()
+            },
             ..stored.clone()
         };
         let row = self.store(row);

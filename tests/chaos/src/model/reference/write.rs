@@ -2,9 +2,10 @@
 
 use optlock::Operation;
 
-use super::super::command::{Cells, Delete, Draft, Form, Update, Write};
+use super::super::command::{Cells, Delete, Draft, Form, InsertMany, Update, Write};
 use super::super::outcome::{Found, Loss, Outcome, Row};
-use super::{Reference, missing, not_set};
+use super::modify::distinct;
+use super::{Reference, missing, not_set, overflow};
 use crate::backend::Backend;
 
 impl Reference {
@@ -14,6 +15,7 @@ impl Reference {
             Write::Insert {
                 key, cells, version, ..
             } => self.insert(*key, cells, *version),
+            Write::InsertMany { rows, how } => self.insert_many(rows, *how),
             Write::Update { draft, how, .. } => self.update(draft, *how),
             Write::Delete { handle, form, how } => {
                 let handle = self.hand(*handle);
@@ -47,9 +49,7 @@ impl Reference {
                 self.rows.retain(|_, row| !is_at_least(row, *at_least));
                 Outcome::Count((before - self.rows.len()) as u64)
             }
-            Write::Modify {
-                key, edit, ..
-            } => self.modify(*key, edit),
+            Write::Modify { key, edit, .. } => self.modify(*key, edit),
             Write::ModifyModel {
                 handle, edit, combines, ..
             } => {
@@ -61,9 +61,7 @@ impl Reference {
                     self.modify_model(&handle, edit)
                 }
             }
-            Write::ModifyOrInsert {
-                key, new, edit, ..
-            } => {
+            Write::ModifyOrInsert { key, new, edit, .. } => {
                 if self.rows.contains_key(key) {
                     return self.modify(*key, edit);
                 }
@@ -77,13 +75,31 @@ impl Reference {
 
     fn insert(&mut self, key: i64, cells: &Cells, version: Option<i64>) -> Outcome {
         if self.rows.contains_key(&key) {
-            // PostgreSQL ends the transaction; the others undo the statement alone.
-            self.has_failed = self.is_in_transaction && self.backend == Backend::Postgres;
+            self.fail();
             return Outcome::Unique;
         }
         let row = cells.row(key, version.unwrap_or(1));
         self.rows.insert(key, row.clone());
         Outcome::Row(row)
+    }
+
+    fn insert_many(&mut self, rows: &[(i64, Cells)], how: InsertMany) -> Outcome {
+        if how == InsertMany::Returning && self.backend == Backend::MariaDb {
+            return Outcome::Unsupported;
+        }
+        let keys: Vec<_> = rows.iter().map(|(key, _)| *key).collect();
+        if distinct(&keys).len() < keys.len() || keys.iter().any(|key| self.rows.contains_key(key)) {
+            self.fail();
+            return Outcome::Unique;
+        }
+        let mut rows: Vec<_> = rows.iter().map(|(key, cells)| cells.row(*key, 1)).collect();
+        self.rows.extend(rows.iter().map(|row| (row.id, row.clone())));
+        rows.sort_by_key(|row| row.id);
+        if how == InsertMany::Returning {
+            Outcome::Rows(rows)
+        } else {
+            Outcome::Count(rows.len() as u64)
+        }
     }
 
     fn update(&mut self, draft: &Draft, how: Update) -> Outcome {
@@ -95,6 +111,11 @@ impl Reference {
         if let Some(not_set) = draft.not_set(operation) {
             return not_set;
         }
+        let change = draft.change_of(how);
+        let is_unchanged = change.is_empty() && !matches!(how, Update::Touch | Update::Expression { .. });
+        if !is_unchanged && let Some(overflow) = overflow(self.handles[draft.handle].version, operation) {
+            return overflow;
+        }
         let at_least = match how {
             Update::Where { at_least } => Some(at_least),
             _ => None,
@@ -103,8 +124,6 @@ impl Reference {
             Ok(stored) => stored,
             Err(loss) => return Outcome::Conflict(loss),
         };
-        let change = draft.change_of(how);
-        let is_unchanged = change.is_empty() && !matches!(how, Update::Touch | Update::Expression { .. });
         if how == Update::WithoutReturning {
             if !is_unchanged {
                 self.store(change.apply(&stored));
@@ -169,6 +188,9 @@ impl Reference {
         if draft.form == Form::Unversioned {
             return self.upsert_unseen(Row { version: 1, ..sent });
         }
+        if let Some(overflow) = overflow(handle.version, Operation::Upsert) {
+            return overflow;
+        }
         if !self.rows.contains_key(&handle.id) {
             // Past the version that was seen.
             let row = self.store(sent);
@@ -190,6 +212,9 @@ impl Reference {
         let Some(version) = version else {
             return self.upsert_unseen(cells.row(key, 1));
         };
+        if let Some(overflow) = overflow(version, Operation::Upsert) {
+            return overflow;
+        }
         let row = cells.row(key, version);
         let is_inserted = !self.rows.contains_key(&key);
         if !is_inserted && let Err(loss) = self.check(&row, Operation::Upsert, |_| true) {
@@ -227,6 +252,9 @@ impl Reference {
                 current: Some(row),
             };
         }
+        if row.version == i64::MAX {
+            return self.overflow_in_sql(Operation::UpdateById);
+        }
         let qty = row.qty + add;
         let row = self.store(Row { qty, ..row });
         if returns { Outcome::Row(row) } else { Outcome::Count(1) }
@@ -238,6 +266,9 @@ impl Reference {
         }
         let matching = self.rows.values().filter(|row| is_at_least(row, at_least));
         let matching: Vec<_> = matching.cloned().collect();
+        if matching.iter().any(|row| row.version == i64::MAX) {
+            return self.overflow_in_sql(Operation::UpdateMany);
+        }
         let rows: Vec<_> = matching
             .into_iter()
             .map(|row| {
@@ -249,6 +280,18 @@ impl Reference {
             Outcome::Rows(rows)
         } else {
             Outcome::Count(rows.len() as u64)
+        }
+    }
+}
+
+impl Reference {
+    /// The server has refused. In a transaction that this has ended nobody can ask why.
+    fn overflow_in_sql(&mut self, operation: Operation) -> Outcome {
+        self.fail();
+        if self.has_failed {
+            Outcome::OutOfRange
+        } else {
+            Outcome::Overflow(operation)
         }
     }
 }
