@@ -186,6 +186,7 @@ pub(super) enum Form {
 #[derive(Clone, Debug)]
 pub(super) struct Change {
     pub(super) qty: Option<i64>,
+    #[expect(clippy::option_option, reason = "a column can be set to NULL")]
     pub(super) note: Option<Option<&'static str>>,
 }
 

@@ -6,6 +6,7 @@ mod command;
 mod item;
 mod outcome;
 mod reference;
+mod smaller;
 mod strategy;
 
 use std::collections::BTreeMap;
@@ -124,24 +125,32 @@ fn one(stage: &Stage, db: &DatabaseConnection, number: u64) -> Result<Case, Stri
         Err(TestError::Fail(reason, commands)) => (reason, commands),
         Err(TestError::Abort(reason)) => return Err(format!("case {number} of seed {}: {reason}", stage.seed)),
     };
+    let since = Instant::now();
+    let run = |commands: &[Command]| {
+        if since.elapsed() > SHRINKING {
+            return Ok(());
+        }
+        sync(stage.backend, db, commands).map(drop)
+    };
+    let (commands, difference) = smaller::smaller(commands, reason.message().to_owned(), run);
     let mut text = format!(
-        "case {number} of seed {}, of {length} commands, of which these {} differ, too:\n",
+        "case {number} of seed {}, of {length} commands, comes down to {}:\n",
         stage.seed,
         commands.len()
     );
     for (number, command) in commands.iter().enumerate() {
         let _ = writeln!(text, "  {number}: {command:?}");
     }
-    let _ = write!(text, "{}", reason.message());
+    text.push_str(&difference);
     Err(text)
 }
 
 /// Proptest knows no futures.
 fn sync(backend: Backend, db: &DatabaseConnection, commands: &[Command]) -> Result<Case, String> {
     tokio::task::block_in_place(|| {
-        let case = tokio::time::timeout(PATIENCE, Case::run(backend, db, commands));
+        let case = Box::pin(Case::run(backend, db, commands));
         tokio::runtime::Handle::current()
-            .block_on(async { case.await })
+            .block_on(tokio::time::timeout(PATIENCE, case))
             .unwrap_or_else(|_| Err("it stands still".to_owned()))
     })
 }

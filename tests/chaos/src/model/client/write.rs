@@ -54,7 +54,7 @@ pub(in super::super) async fn write<S: Site>(site: &S, handles: &Handles, write:
                 .col_expr(Column::Qty, qty_plus(*add))
                 .filter(at_least_of(*at_least));
             if *assigns_version {
-                update = update.col_expr(Column::Version, Expr::val(7).into());
+                update = update.col_expr(Column::Version, Expr::val(7));
             }
             if *returns {
                 told(update.exec_with_returning(site).await, in_order)
