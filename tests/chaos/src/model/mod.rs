@@ -32,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const SHRINKING: Duration = Duration::from_mins(1);
 
 /// After so many cases each kind of outcome that every database has must have been told, or the commands have lost something.
-const ENOUGH: u64 = 200;
+const ENOUGH: u64 = 400;
 const KINDS: &[&str] = &[
     "a count",
     "a key that is taken",
