@@ -14,6 +14,7 @@ mod clock;
 mod crew;
 mod job;
 mod kill;
+mod model;
 mod options;
 mod part;
 mod report;
@@ -48,6 +49,7 @@ const PARTS: &[Part] = &[
     part!("kill-application-bank", kill::bank_of_killed, seconds: 2, share: 2),
     part!("kill-server", kill::server, seconds: 4, share: 2, on: &Backend::SERVERS),
     part!("full", kill::full, seconds: 2, share: 1, on: &[Backend::Sqlite]),
+    part!("model", model::run, seconds: 8, share: 3),
 ];
 
 fn main() -> ExitCode {
