@@ -18,9 +18,11 @@ use crate::time::Watch;
 use crate::world::World;
 
 /// Operations until the faults stop, and at most so many.
-const OPERATIONS: u64 = 8;
+const OPERATIONS: u64 = 12;
 
 pub(crate) async fn client(world: Arc<World>, number: usize, mut random: Rng, last_attempts: u32) {
+    // Some take longer than a budget remembers.
+    let longest_idle = if random.bool() { 50_000 } else { 5_000_000 };
     for operation in 0..OPERATIONS {
         if world.is_calm() {
             break;
@@ -29,7 +31,7 @@ pub(crate) async fn client(world: Arc<World>, number: usize, mut random: Rng, la
         let patience = (random.u32(..8) == 0).then(|| Duration::from_millis(random.u64(1..500)));
         let operation = some_operation(&mut random, number, operation, plan.is_idempotent);
         run(&world, &operation, &plan, patience).await;
-        let idle = Duration::from_micros(random.u64(..50_000));
+        let idle = Duration::from_micros(random.u64(..longest_idle));
         world.time.sleep(idle).await;
     }
     let calm = world.weather.lock().unwrap().ends.saturating_sub(world.time.now());
@@ -99,7 +101,7 @@ async fn run(world: &Arc<World>, operation: &Operation, plan: &Plan, patience: O
         }
     };
     // Both are one; each has its own way to what an error means.
-    let outcome = if operation.number % 2 == 0 {
+    let outcome = if operation.number.is_multiple_of(2) {
         in_time(world, patience, policy.retry(work)).await
     } else {
         in_time(world, patience, policy.retry_with(|Failed(fault)| *fault, work)).await

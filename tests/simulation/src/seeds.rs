@@ -22,15 +22,15 @@ pub(crate) const KEYS: Key = 4;
 /// The most clients.
 const CLIENTS: usize = 6;
 
-/// For how long a simulation may go on once nothing fails any more: the longest delay that can have been begun by then, and conflicts,
-/// of which each lets somebody else be done.
+/// For how long a simulation may go on once nothing fails any more: the longest delay that can have been begun by then, the longest time that a client is idle, and
+/// conflicts, of which each lets somebody else be done.
 const BOUND: Duration = Duration::from_secs(20);
 
 const MOST_STEPS: u64 = 200_000;
 
-/// How many attempts somebody needs at most to whom nothing happens but conflicts: each is with the last operation of another
-/// client, with what these were at when the faults stopped, or with what was still on its way from before, of any of the few operations.
-const LAST_ATTEMPTS: u32 = 60;
+/// How many attempts somebody needs at most to whom nothing happens but conflicts: each is with the last operation of another client, with the one before that, or
+/// with what was still on its way.
+const LAST_ATTEMPTS: u32 = 20;
 
 /// What every so many seeds meet.
 const MET: [&str; 32] = [

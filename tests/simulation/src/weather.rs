@@ -59,11 +59,12 @@ impl Answer {
 
 impl Weather {
     pub(crate) fn new(mut random: Rng) -> Self {
-        let ends = Duration::from_millis(random.u64(500..8_000));
+        let most = if random.bool() { 8_000 } else { 40_000 };
+        let ends = Duration::from_millis(random.u64(500..most));
         // Many seeds have one kind of trouble only.
         let share = |random: &mut Rng, most: u32| if random.bool() { random.u32(1..=most) } else { 0 };
         let outages = (0..random.usize(..3)).map(|_| {
-            let from = Duration::from_millis(random.u64(..500)).mul_f64(random.f64() * 10.0);
+            let from = Duration::from_millis(random.u64(..500)).mul_f64(random.f64() * 20.0);
             let to = from + Duration::from_millis(random.u64(1..2_000));
             from.min(ends)..to.min(ends)
         });
