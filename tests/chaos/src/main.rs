@@ -9,6 +9,7 @@
 
 mod address;
 mod backend;
+mod interleaving;
 mod options;
 mod part;
 mod report;
@@ -20,12 +21,12 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use options::Options;
-use part::Part;
+use part::{Part, part};
 
 type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
 /// All that is shown, in this order.
-const PARTS: &[Part] = &[];
+const PARTS: &[Part] = &[part!("interleavings", interleaving::run, seconds: 20, share: 0)];
 
 fn main() -> ExitCode {
     let options = match Options::parse(std::env::args().skip(1)) {
