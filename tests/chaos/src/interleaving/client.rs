@@ -31,6 +31,10 @@ pub(crate) async fn client<W: Way>(
     match way.work(side, &txn, before, &mut gate).await {
         Ok(has_written) => {
             gate.turn().await;
+            if way.rolls_back(side) {
+                txn.rollback().await?;
+                return Ok(false);
+            }
             txn.commit().await?;
             Ok(has_written)
         }

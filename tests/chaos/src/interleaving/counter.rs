@@ -103,14 +103,14 @@ impl way::Way for Way {
         (quantities[1] == 0).then_some(stored)
     }
 
-    fn is_anomaly(stored: [bool; 2]) -> bool {
-        stored != [true, true]
+    fn is_anomaly(written: [bool; 2], stored: [bool; 2]) -> bool {
+        written == [true, true] && stored != written
     }
 
-    fn versions(self, stored: [bool; 2]) -> [i64; 2] {
+    fn versions(self, written: [bool; 2]) -> [i64; 2] {
         match self {
             Self::Plain | Self::PlainReadFirst => [1, 1],
-            _ => [1 + stored.map(i64::from).iter().sum::<i64>(), 1],
+            _ => [1 + written.map(i64::from).iter().sum::<i64>(), 1],
         }
     }
 }

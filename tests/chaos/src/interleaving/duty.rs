@@ -107,12 +107,12 @@ impl way::Way for Way {
             .then(|| quantities.map(|quantity| quantity == 0))
     }
 
-    fn is_anomaly(stored: [bool; 2]) -> bool {
+    fn is_anomaly(_written: [bool; 2], stored: [bool; 2]) -> bool {
         stored == [true, true]
     }
 
-    fn versions(self, stored: [bool; 2]) -> [i64; 2] {
-        let writes = stored.map(i64::from);
+    fn versions(self, written: [bool; 2]) -> [i64; 2] {
+        let writes = written.map(i64::from);
         match self {
             Self::Plain | Self::PlainReadFirst => [1, 1],
             Self::Versioned | Self::Locked => writes.map(|writes| 1 + writes),

@@ -70,6 +70,11 @@ impl Level {
         matches!(self.isolation, None | Some(IsolationLevel::Serializable))
     }
 
+    /// Whether transactions read what others have not committed.
+    pub(crate) fn is_dirty(&self) -> bool {
+        self.isolation == Some(IsolationLevel::ReadUncommitted)
+    }
+
     /// Makes a session ready for transactions of this level.
     pub(crate) async fn set(&self, db: &DatabaseConnection) -> Result<(), DbErr> {
         if let Some(setting) = self.setting {

@@ -10,6 +10,7 @@ mod order;
 mod row;
 mod schedule;
 mod table;
+mod undone;
 mod view;
 mod way;
 mod worker;
@@ -32,12 +33,13 @@ use worker::{Finished, Worker};
 /// Plays them all. What comes of them is in the tables of GUARANTEES.md, number by number.
 pub(crate) async fn run(stage: &Stage) -> Result<Tally> {
     // Each worker has two sessions. InnoDB's view is fresh ten times a second, so there it takes many to hide the waits.
-    let workers = (0..stage.backend.pick(4, 12, 40)).map(|_| Worker::start(stage));
+    let workers = (0..stage.backend.pick(4, 12, 60)).map(|_| Worker::start(stage));
     let mut workers = try_join_all(workers).await?;
     let view = View::open(stage).await?;
     let mut tally = Tally::default();
     tally.add(of::<counter::Way>(stage, &mut workers, &view).await?);
     tally.add(of::<duty::Way>(stage, &mut workers, &view).await?);
+    tally.add(of::<undone::Way>(stage, &mut workers, &view).await?);
     try_join_all(workers.into_iter().map(Worker::end)).await?;
     Ok(tally)
 }

@@ -50,22 +50,22 @@ impl Order {
 
     /// In words.
     pub(crate) fn of<W: Way>(self, way: W) -> String {
-        let steps = if way.reads_first() {
-            ["reads", "begins", "writes", "commits"]
+        let [first, second] = if way.reads_first() {
+            ["reads", "begins"]
         } else {
-            ["begins", "reads", "writes", "commits"]
+            ["begins", "reads"]
         };
         let (mut done, mut text) = ([0, 0], String::new());
         for side in self.turns() {
-            let step = &mut done[side.index()];
+            let end = if way.rolls_back(side) { "rolls back" } else { "commits" };
+            let step = [first, second, "writes", end][done[side.index()]];
             let _ = write!(
                 text,
-                "{}{} {}",
+                "{}{} {step}",
                 if text.is_empty() { "" } else { ", " },
-                side.name(),
-                steps[*step]
+                side.name()
             );
-            *step += 1;
+            done[side.index()] += 1;
         }
         text
     }

@@ -15,7 +15,7 @@ pub(crate) trait Way: Copy + Send + Sync + PartialEq + 'static {
     const ALL: &'static [Self];
     /// The quantities of both rows at the beginning.
     const START: [i64; 2];
-    /// What comes of two successes that do not go together.
+    /// What must not come of two clients.
     const ANOMALY: &'static str;
 
     /// As GUARANTEES.md calls it.
@@ -23,6 +23,11 @@ pub(crate) trait Way: Copy + Send + Sync + PartialEq + 'static {
 
     /// Whether the rows are read ahead of the transaction.
     fn reads_first(self) -> bool;
+
+    /// Whether this client's last step is no commit.
+    fn rolls_back(self, _side: Side) -> bool {
+        false
+    }
 
     /// Whether it is known for anomalies at this level. They must be there, which shows that the orders are played as they say.
     fn has_anomalies(self, level: &Level) -> bool;
@@ -39,9 +44,9 @@ pub(crate) trait Way: Copy + Send + Sync + PartialEq + 'static {
     /// Whose writes are in the rows. `None` if nobody's can have led to them.
     fn stored(quantities: [i64; 2]) -> Option<[bool; 2]>;
 
-    /// Whether this is an anomaly, if both were told that they have written.
-    fn is_anomaly(stored: [bool; 2]) -> bool;
+    /// Whether it is an anomaly that the writes of these are stored, if these were told that theirs are.
+    fn is_anomaly(written: [bool; 2], stored: [bool; 2]) -> bool;
 
     /// The versions after these writes.
-    fn versions(self, stored: [bool; 2]) -> [i64; 2];
+    fn versions(self, written: [bool; 2]) -> [i64; 2];
 }
