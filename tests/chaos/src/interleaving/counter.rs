@@ -32,6 +32,7 @@ impl way::Way for Way {
         Self::Computed,
     ];
     const START: [i64; 2] = [0, 0];
+    const TITLE: &'static str = "both add to one row";
     const ANOMALY: &'static str = "an update is lost";
 
     fn name(self) -> &'static str {

@@ -1,4 +1,4 @@
-//! Both clients go off duty, each in a row of its own, if the other one is on.
+//! Each client goes off duty, in a row of its own, if the other one is on.
 
 use optlock::Error;
 use optlock::prelude::*;
@@ -30,7 +30,8 @@ impl way::Way for Way {
         Self::Locked,
     ];
     const START: [i64; 2] = [1, 1];
-    const ANOMALY: &'static str = "nobody is on duty";
+    const TITLE: &'static str = "each leaves if the other one stays";
+    const ANOMALY: &'static str = "both have left";
 
     fn name(self) -> &'static str {
         match self {

@@ -130,5 +130,5 @@ impl fmt::Display for Line {
 
 fn head<W: Way>() -> String {
     let names: Vec<_> = W::ALL.iter().map(|way| way.name()).collect();
-    format!("| {} | {} |", W::ANOMALY, names.join(" | "))
+    format!("| {} | {} |", W::TITLE, names.join(" | "))
 }

@@ -20,6 +20,7 @@ impl way::Way for Way {
         Self(counter::Way::Computed),
     ];
     const START: [i64; 2] = counter::Way::START;
+    const TITLE: &'static str = "both add to one row, and Ann rolls back";
     const ANOMALY: &'static str = "what was rolled back is stored";
 
     fn name(self) -> &'static str {

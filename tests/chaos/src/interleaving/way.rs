@@ -15,6 +15,8 @@ pub(crate) trait Way: Copy + Send + Sync + PartialEq + 'static {
     const ALL: &'static [Self];
     /// The quantities of both rows at the beginning.
     const START: [i64; 2];
+    /// What the table is about.
+    const TITLE: &'static str;
     /// What must not come of two clients.
     const ANOMALY: &'static str;
 
