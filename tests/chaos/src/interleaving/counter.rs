@@ -80,16 +80,16 @@ impl way::Way for Way {
         let mut change = row.into_active_model();
         change.qty = Set(qty);
         match self {
-            Self::Plain | Self::PlainReadFirst => drop(change.update_unchecked(txn).await?),
-            Self::Versioned | Self::VersionedReadFirst | Self::Locked => drop(change.update(txn).await?),
-            Self::Modified => drop(row::Entity::modify(txn, 1, |row| row.qty += count).await?),
+            Self::Plain | Self::PlainReadFirst => change.update_unchecked(txn).await?,
+            Self::Versioned | Self::VersionedReadFirst | Self::Locked => change.update(txn).await?,
+            Self::Modified => row::Entity::modify(txn, 1, |row| row.qty += count).await?,
             Self::Computed => {
                 row::Entity::update_by_id(1)
                     .col_expr(row::Column::Qty, Expr::col(row::Column::Qty).add(count))
                     .exec(txn)
-                    .await?;
+                    .await?
             }
-        }
+        };
         Ok(true)
     }
 

@@ -90,9 +90,10 @@ impl way::Way for Way {
             if of == side {
                 let mut change = row.into_active_model();
                 change.qty = Set(0);
-                match self {
-                    Self::Plain | Self::PlainReadFirst => drop(change.update_unchecked(txn).await?),
-                    _ => drop(change.update(txn).await?),
+                if matches!(self, Self::Plain | Self::PlainReadFirst) {
+                    change.update_unchecked(txn).await?;
+                } else {
+                    change.update(txn).await?;
                 }
             } else if matches!(self, Self::Touched | Self::TouchedReadFirst) {
                 row.touch(txn).await?;
