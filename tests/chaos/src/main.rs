@@ -12,6 +12,7 @@ mod backend;
 mod client;
 mod clock;
 mod crew;
+mod interleaving;
 mod job;
 mod kill;
 mod model;
@@ -50,6 +51,7 @@ const PARTS: &[Part] = &[
     part!("kill-server", kill::server, seconds: 4, share: 2, on: &Backend::SERVERS),
     part!("full", kill::full, seconds: 2, share: 1, on: &[Backend::Sqlite]),
     part!("model", model::run, seconds: 8, share: 3),
+    part!("interleavings", interleaving::run, seconds: 20, share: 0),
 ];
 
 fn main() -> ExitCode {
