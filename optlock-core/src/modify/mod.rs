@@ -9,6 +9,7 @@ mod policy;
 mod round;
 mod rounds;
 mod turn;
+mod within;
 mod writers;
 
 use std::future::Future;
@@ -125,7 +126,7 @@ pub trait Modify: Versioned {
                     rounds::on_connection::<Self, E>(&Policy::new(), db, &target, Base::Key, None, change).await
                 }
                 Place::Transaction(txn) => {
-                    rounds::in_transaction::<Self, E, _>(txn, &target, Base::Key, None, change).await
+                    within::in_transaction::<Self, E, _>(txn, &target, Base::Key, None, change).await
                 }
             }
         }
@@ -184,7 +185,7 @@ pub trait Modify: Versioned {
                     rounds::on_connection::<Self, E>(policy, db, &target, Base::Key, Some(&mut new), change).await
                 }
                 Place::Transaction(txn) => {
-                    rounds::in_transaction::<Self, E, _>(txn, &target, Base::Key, Some(&mut new), change).await
+                    within::in_transaction::<Self, E, _>(txn, &target, Base::Key, Some(&mut new), change).await
                 }
             }
         }
@@ -310,7 +311,7 @@ pub trait ModifyModel: ModelTrait<Entity: Versioned<Model = Self>> + FromQueryRe
                     rounds::on_connection::<Self::Entity, E>(&Policy::new(), db, &target, base, None, change).await
                 }
                 Place::Transaction(txn) => {
-                    rounds::in_transaction::<Self::Entity, E, _>(txn, &target, base, None, change).await
+                    within::in_transaction::<Self::Entity, E, _>(txn, &target, base, None, change).await
                 }
             }
         }

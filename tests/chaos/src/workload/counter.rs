@@ -103,8 +103,8 @@ fn applied(
     match (stored, seen) {
         (Ok(stored), Some(seen)) => client.committed(begun, vec![wrote(key, seen, &stored)]),
         (Ok(stored), None) => return Err(format!("{stored:?} was stored without a change").into()),
-        (Err(err), Some(seen)) => client.failed(begun, vec![Access::changed(key, seen)], err)?,
-        (Err(err), None) => client.failed(begun, Vec::new(), err)?,
+        // What it was applied to may have been what others had made of the row in memory, and was never stored either.
+        (Err(err), _) => client.failed(begun, vec![Access::blind(key)], err)?,
     }
     Ok(())
 }
