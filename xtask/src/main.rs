@@ -1,7 +1,9 @@
 //! `cargo xtask`: the chores of this repository, in Rust and without dependencies.
 
 mod bench;
+mod chaos;
 mod ci;
+mod control;
 mod error;
 mod servers;
 mod tally;
@@ -23,6 +25,8 @@ Usage: cargo xtask <command>
   bench [-- <options>]
            the benchmark (`-- --help` lists its options), on durable servers that are started
            for it; it writes docs/performance
+  chaos [-- <options>]
+           workloads, faults and interleavings on all databases (`-- --help` lists its options)
   tidy     check the rules of this code base that the compiler does not check
   ci       everything that continuous integration checks, the tests last
 ";
@@ -43,6 +47,8 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         ["servers"] => servers::run(),
         ["bench"] => bench::run(&[]),
         ["bench", "--", rest @ ..] => bench::run(rest),
+        ["chaos"] => chaos::run(&[]),
+        ["chaos", "--", rest @ ..] => chaos::run(rest),
         ["tidy"] => tidy::run(),
         ["ci"] => ci::run(),
         [servers::guard::COMMAND, backends @ ..] => servers::guard::run(backends),

@@ -2,7 +2,9 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{ExitCode, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
 
+use crate::control;
 use crate::error::{Error, Result};
 use crate::servers::Servers;
 use crate::tally::Tally;
@@ -37,15 +39,20 @@ pub(crate) fn run(arguments: &[&str]) -> Report {
 }
 
 fn measure(arguments: &[&str], tally: &mut Tally) -> Result<()> {
-    let servers = Servers::for_unset_variables()?;
+    let servers = Arc::new(Mutex::new(Servers::for_unset_variables()?));
     let status = cargo_test(arguments, &servers, tally)?;
     verdict(status.success(), *tally)
 }
 
-fn cargo_test(arguments: &[&str], servers: &Servers, tally: &mut Tally) -> Result<ExitStatus> {
+fn cargo_test(arguments: &[&str], servers: &Arc<Mutex<Servers>>, tally: &mut Tally) -> Result<ExitStatus> {
+    let control = control::listen(servers)?;
     // Not `--all-targets`, which would leave the doc tests out; this builds the examples, too.
     let mut cargo = workspace::cargo(&["test", "--workspace", "--no-fail-fast"]);
-    cargo.args(arguments).envs(servers.urls()).stdout(Stdio::piped());
+    cargo
+        .args(arguments)
+        .env(control::VARIABLE, control)
+        .stdout(Stdio::piped());
+    cargo.envs(control::lock(servers).urls());
     let mut child = cargo.spawn().map_err(Error::while_doing("start cargo"))?;
     if let Some(output) = child.stdout.take() {
         let mut terminal = std::io::stdout();

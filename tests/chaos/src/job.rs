@@ -44,7 +44,7 @@ impl Job {
     }
 
     /// From what comes after [`COMMAND`].
-    pub(crate) fn parse(arguments: &[String]) -> Result<Self> {
+    pub(crate) fn parse(arguments: &[&str]) -> Result<Self> {
         let [
             workload,
             backend,
@@ -64,8 +64,8 @@ impl Job {
             workload: Workload::from_name(workload).ok_or("no such workload")?,
             address: Address {
                 backend: Backend::from_name(backend).ok_or("no such database")?,
-                url: url.clone(),
-                schema: (schema != "-").then(|| schema.clone()),
+                url: (*url).to_owned(),
+                schema: (*schema != "-").then(|| (*schema).to_owned()),
             },
             time: Duration::from_millis(time.parse()?),
             seed: seed.parse()?,

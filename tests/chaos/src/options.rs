@@ -6,8 +6,11 @@ use std::time::Duration;
 use crate::Result;
 use crate::backend::Backend;
 
+/// The argument that makes this program run for some time.
+pub(crate) const COMMAND: &str = "run";
+
 pub(crate) const USAGE: &str = "\
-Usage: chaos [options]
+Usage: cargo xtask chaos [-- options]
 
   --short          each part for a few seconds, as in `cargo xtask test`
   --seconds N      how long a full run takes on each database [600]
@@ -30,7 +33,7 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Self> {
+    pub(crate) fn parse(arguments: &[&str]) -> Result<Self> {
         let mut options = Self {
             is_short: false,
             time: Duration::from_mins(10),
@@ -40,18 +43,18 @@ impl Options {
             out: None,
             lists: false,
         };
-        let mut arguments = arguments.into_iter();
+        let mut arguments = arguments.iter().copied();
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value"));
-            match argument.as_str() {
+            match argument {
                 "--short" => options.is_short = true,
                 "--list" => options.lists = true,
                 "--seconds" => options.time = Duration::from_secs(value()?.parse()?),
                 "--backend" => {
                     let name = value()?;
-                    options.backend = Some(Backend::from_name(&name).ok_or_else(|| format!("no database `{name}`"))?);
+                    options.backend = Some(Backend::from_name(name).ok_or_else(|| format!("no database `{name}`"))?);
                 }
-                "--part" => options.part = value()?,
+                "--part" => options.part = value()?.to_owned(),
                 "--seed" => options.seed = value()?.parse()?,
                 "--out" => options.out = Some(value()?.into()),
                 _ => return Err(format!("no option `{argument}`\n\n{USAGE}").into()),

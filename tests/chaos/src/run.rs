@@ -17,10 +17,12 @@ use crate::stage::Stage;
 const GRACE: Duration = Duration::from_mins(2);
 
 pub(crate) fn run(options: &Options, parts: &[Part]) -> Result<ExitCode> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()?;
+    if options.lists {
+        for part in parts {
+            println!("{}", part.name);
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut lines = Vec::new();
     println!("chaos: seed {}", options.seed);
     for backend in Backend::ALL {
@@ -40,7 +42,7 @@ pub(crate) fn run(options: &Options, parts: &[Part]) -> Result<ExitCode> {
             };
             let since = Instant::now();
             let outcome = if part.is_possible(backend) {
-                runtime.block_on(part_on(part, backend, time, options.seed))
+                part_on(part, backend, time, options.seed)
             } else {
                 Outcome::Absent
             };
@@ -65,7 +67,19 @@ pub(crate) fn run(options: &Options, parts: &[Part]) -> Result<ExitCode> {
     })
 }
 
-async fn part_on(part: &Part, backend: Backend, time: Duration, seed: u64) -> Outcome {
+/// Runs one part on one database, in a runtime of its own: what it has left there ends with it.
+pub(crate) fn part_on(part: &Part, backend: Backend, time: Duration, seed: u64) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(outcome_of(part, backend, time, seed)),
+        Err(err) => Outcome::Broken(err.to_string()),
+    }
+}
+
+async fn outcome_of(part: &Part, backend: Backend, time: Duration, seed: u64) -> Outcome {
     let work = async {
         let stage = Stage::new(backend, time, seed)?;
         tokio::time::timeout(time + GRACE, (part.run)(&stage))

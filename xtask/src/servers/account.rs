@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 /// The id of root.
 pub(super) const ROOT: u32 = 0;
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Account {
     /// Whoever runs xtask.
     Ourselves,

@@ -16,8 +16,8 @@ pub(super) enum Backend {
 /// A running server and the URL of its test database.
 pub(super) struct Server {
     pub(super) url: String,
-    /// Never read: dropping it stops the server.
-    pub(super) _daemon: Daemon,
+    /// Dropping it stops the server.
+    pub(super) daemon: Daemon,
 }
 
 impl Backend {

@@ -23,65 +23,70 @@ pub(super) enum StopSignal {
     Terminate,
 }
 
+/// How a program is started for a port.
+type Recipe = Box<dyn Fn(u16) -> Command>;
+
 /// Stopped when dropped.
 pub(super) struct Daemon {
     child: Child,
     stop_signal: StopSignal,
+    port: u16,
+    log: Log,
+    server: Recipe,
+    probe: Recipe,
 }
 
 impl Daemon {
     /// Starts the server that `server` describes for a port, with its output in `log`, and waits until
-    /// `probe` succeeds. Returns the port as well.
+    /// `probe` succeeds.
     pub(super) fn start(
         stop_signal: StopSignal,
         log: &Log,
-        server: impl Fn(u16) -> Command,
-        probe: impl Fn(u16) -> Command,
-    ) -> Result<(Self, u16)> {
+        server: impl Fn(u16) -> Command + 'static,
+        probe: impl Fn(u16) -> Command + 'static,
+    ) -> Result<Self> {
         for _ in 0..PORT_ATTEMPTS {
             let port = free_port()?;
-            let mut daemon = Self::spawn(stop_signal, log, &mut server(port))?;
-            if daemon.answers(log, || probe(port))? {
-                return Ok((daemon, port));
-            }
-            if !log.contains(PORT_TAKEN) {
-                return Err(log.error("a server ended before it was ready"));
+            let mut child = spawn(log, &mut server(port))?;
+            match answers(&mut child, log, || probe(port)) {
+                Ok(true) => {
+                    return Ok(Self {
+                        child,
+                        stop_signal,
+                        port,
+                        log: log.clone(),
+                        server: Box::new(server),
+                        probe: Box::new(probe),
+                    });
+                }
+                Ok(false) if log.contains(PORT_TAKEN) => {}
+                Ok(false) => return Err(log.error("a server ended before it was ready")),
+                Err(error) => {
+                    kill(&mut child);
+                    return Err(error);
+                }
             }
         }
         Err(log.error(&format!("a server found its port taken {PORT_ATTEMPTS} times")))
     }
 
-    fn spawn(stop_signal: StopSignal, log: &Log, server: &mut Command) -> Result<Self> {
-        log.capture(server)?;
-        let child = server.process_group(0).spawn();
-        let program = server.get_program().display();
-        let child = child.map_err(Error::while_doing(format_args!("start {program}")))?;
-        Ok(Self { child, stop_signal })
+    pub(super) fn port(&self) -> u16 {
+        self.port
     }
 
-    /// Whether the server came up; false when it ended instead.
-    fn answers(&mut self, log: &Log, probe: impl Fn() -> Command) -> Result<bool> {
+    /// Kills the server with SIGKILL, and starts it again on its port, with what it has on its disk.
+    pub(super) fn crash(&mut self) -> Result<()> {
+        kill(&mut self.child);
         let deadline = Instant::now() + START_LIMIT;
         while Instant::now() < deadline {
-            // Asked through the private socket, so a stranger on our port cannot answer in its place.
-            let answered = probe().stdout(Stdio::null()).stderr(Stdio::null()).status();
-            let answered = answered
-                .map_err(Error::while_doing("ask whether a server is ready"))?
-                .success();
-            let ended = self
-                .child
-                .try_wait()
-                .map_err(Error::while_doing("watch a server"))?
-                .is_some();
-            if answered || ended {
-                return Ok(answered && !ended);
+            self.child = spawn(&self.log, &mut (self.server)(self.port))?;
+            if answers(&mut self.child, &self.log, || (self.probe)(self.port))? {
+                return Ok(());
             }
+            // What is left of the killed one, its children, has gone on for a moment.
             sleep(PAUSE);
         }
-        Err(log.error(&format!(
-            "a server was not ready after {} seconds",
-            START_LIMIT.as_secs()
-        )))
+        Err(self.log.error("a server that was killed did not come back"))
     }
 
     fn has_ended_by(&mut self, deadline: Instant) -> bool {
@@ -95,6 +100,43 @@ impl Daemon {
     }
 }
 
+fn spawn(log: &Log, server: &mut Command) -> Result<Child> {
+    log.capture(server)?;
+    let child = server.process_group(0).spawn();
+    let program = server.get_program().display();
+    child.map_err(Error::while_doing(format_args!("start {program}")))
+}
+
+fn kill(child: &mut Child) {
+    // It fails only where the child has ended.
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+/// Whether the server came up; false when it ended instead.
+fn answers(child: &mut Child, log: &Log, probe: impl Fn() -> Command) -> Result<bool> {
+    let deadline = Instant::now() + START_LIMIT;
+    while Instant::now() < deadline {
+        // Asked through the private socket, so a stranger on our port cannot answer in its place.
+        let answered = probe().stdout(Stdio::null()).stderr(Stdio::null()).status();
+        let answered = answered
+            .map_err(Error::while_doing("ask whether a server is ready"))?
+            .success();
+        let ended = child
+            .try_wait()
+            .map_err(Error::while_doing("watch a server"))?
+            .is_some();
+        if answered || ended {
+            return Ok(answered && !ended);
+        }
+        sleep(PAUSE);
+    }
+    Err(log.error(&format!(
+        "a server was not ready after {} seconds",
+        START_LIMIT.as_secs()
+    )))
+}
+
 impl Drop for Daemon {
     fn drop(&mut self) {
         if matches!(self.child.try_wait(), Ok(Some(_))) {
@@ -103,8 +145,7 @@ impl Drop for Daemon {
         // The child has not been waited for, so its id cannot belong to anybody else.
         signal(self.stop_signal, self.child.id());
         if !self.has_ended_by(Instant::now() + STOP_LIMIT) {
-            let _ = self.child.kill();
-            let _ = self.child.wait();
+            kill(&mut self.child);
         }
     }
 }

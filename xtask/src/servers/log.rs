@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 
 const TAIL_LINES: usize = 20;
 
+#[derive(Clone)]
 pub(super) struct Log {
     path: PathBuf,
 }

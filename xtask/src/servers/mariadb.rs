@@ -42,13 +42,12 @@ pub(super) fn start(purpose: Purpose, home: &Path, account: &Account) -> Result<
     let log = Log::new(home.join("log"));
     let socket = home.join("socket");
     // Every program is told first to leave the machine's own configuration alone.
-    let command = |program: &Path| {
+    let own = (account.clone(), home.to_path_buf());
+    let command = move |program: &Path| {
+        let (account, home) = &own;
         let mut command = account.command(program, home);
         command.arg("--no-defaults");
         command
-    };
-    let option = |command: &mut Command, name: &str, path: &Path| {
-        command.arg(format!("--{name}={}", path.display()));
     };
 
     let mut install = command(&programs.install);
@@ -60,10 +59,12 @@ pub(super) fn start(purpose: Purpose, home: &Path, account: &Account) -> Result<
     option(&mut install, "datadir", &data);
     log.run(&mut install)?;
 
-    let server = |port: u16| {
+    let own = (command.clone(), socket.clone(), home.to_path_buf());
+    let server = move |port: u16| {
+        let (command, socket, home) = &own;
         let mut server = command(&programs.server);
         option(&mut server, "datadir", &data);
-        option(&mut server, "socket", &socket);
+        option(&mut server, "socket", socket);
         option(&mut server, "pid-file", &home.join("pid"));
         option(&mut server, "tmpdir", home);
         server.arg(format!("--port={port}"));
@@ -80,14 +81,18 @@ pub(super) fn start(purpose: Purpose, home: &Path, account: &Account) -> Result<
         });
         server
     };
-    let (daemon, port) = Daemon::start(StopSignal::Terminate, &log, server, |_| {
+    let daemon = Daemon::start(StopSignal::Terminate, &log, server, move |_| {
         let mut client = command(&programs.client);
         option(&mut client, "socket", &socket);
         client.args(["--user=root", "--execute", SETUP]);
         client
     })?;
     Ok(Server {
-        url: format!("mysql://optlock:optlock@127.0.0.1:{port}/optlock"),
-        _daemon: daemon,
+        url: format!("mysql://optlock:optlock@127.0.0.1:{}/optlock", daemon.port()),
+        daemon,
     })
+}
+
+fn option(command: &mut Command, name: &str, path: &Path) {
+    command.arg(format!("--{name}={}", path.display()));
 }

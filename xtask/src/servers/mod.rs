@@ -17,9 +17,9 @@ mod programs;
 mod purpose;
 
 use std::env;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Lines, Write as _};
 use std::os::unix::process::CommandExt as _;
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitCode, Stdio};
 
 use crate::error::{Error, Result};
 use backend::Backend;
@@ -40,6 +40,7 @@ pub(crate) fn run() -> Result<ExitCode> {
 /// The guard, seen from the process that needs the servers; dropping it stops them.
 pub(crate) struct Servers {
     guard: Option<Child>,
+    lines: Option<Lines<BufReader<ChildStdout>>>,
     urls: Vec<(String, String)>,
 }
 
@@ -64,10 +65,37 @@ impl Servers {
             .map(|(variable, url)| (variable.as_str(), url.as_str()))
     }
 
+    /// The names of the servers that are ours to kill.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
+        let ours = |backend: &Backend| self.urls.iter().any(|(variable, _)| variable == backend.variable());
+        Backend::ALL.into_iter().filter(ours).map(Backend::name)
+    }
+
+    /// Kills a server with SIGKILL, and starts it again on its port with what it has on its disk.
+    pub(crate) fn crash(&mut self, name: &str) -> Result<()> {
+        if !self.names().any(|ours| ours == name) {
+            return Err(Error::new(format!("`{name}` is no server of ours")));
+        }
+        if let Some(input) = self.guard.as_mut().and_then(|guard| guard.stdin.as_mut()) {
+            writeln!(input, "{name}").map_err(Error::while_doing("tell the guard to kill a server"))?;
+        }
+        match self.line("wait for a server that was killed")? {
+            Some(line) if line == guard::BACK => Ok(()),
+            _ => Err(Error::new("a server that was killed is not back; the reason is above")),
+        }
+    }
+
+    /// The next line of the guard's, if it has not ended.
+    fn line(&mut self, what: &str) -> Result<Option<String>> {
+        let line = self.lines.as_mut().and_then(Iterator::next);
+        line.transpose().map_err(Error::while_doing(what))
+    }
+
     fn start(purpose: Purpose, backends: &[Backend]) -> Result<Self> {
         if backends.is_empty() {
             return Ok(Self {
                 guard: None,
+                lines: None,
                 urls: Vec::new(),
             });
         }
@@ -80,15 +108,17 @@ impl Servers {
             .stdout(Stdio::piped())
             .spawn()
             .map_err(Error::while_doing("start the guard of the servers"))?;
-        let output = guard.stdout.take();
+        let lines = guard.stdout.take().map(|output| BufReader::new(output).lines());
         // From here on dropping `servers` stops the guard, also when this function fails.
         let mut servers = Self {
             guard: Some(guard),
+            lines,
             urls: Vec::new(),
         };
-        let lines = output.into_iter().flat_map(|output| BufReader::new(output).lines());
-        for line in lines.take(backends.len()) {
-            let line = line.map_err(Error::while_doing("read the URLs of the servers"))?;
+        for _ in backends {
+            let Some(line) = servers.line("read the URLs of the servers")? else {
+                break;
+            };
             let (variable, url) = line
                 .split_once('=')
                 .ok_or_else(|| Error::new(format!("the guard printed `{line}` instead of a URL")))?;

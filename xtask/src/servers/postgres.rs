@@ -56,8 +56,10 @@ pub(super) fn start(purpose: Purpose, home: &Path, account: &Account) -> Result<
     ]);
     log.run(initdb.arg("--pgdata").arg(&data))?;
 
-    let server = |port: u16| {
-        let mut server = account.command(&programs.postgres, home);
+    let own = (account.clone(), home.to_path_buf(), programs.postgres.clone());
+    let server = move |port: u16| {
+        let (account, home, postgres) = &own;
+        let mut server = account.command(postgres, home);
         server.arg("-D").arg(&data).args(["-p", &port.to_string()]);
         let settings = [
             "listen_addresses=127.0.0.1",
@@ -75,15 +77,21 @@ pub(super) fn start(purpose: Purpose, home: &Path, account: &Account) -> Result<
         }
         server
     };
-    let (daemon, port) = Daemon::start(StopSignal::Interrupt, &log, server, |port| {
-        let mut psql = account.command(&programs.psql, home);
+    let own = (account.clone(), home.to_path_buf(), programs.psql);
+    let psql = move |port: u16, sql: &str| {
+        let (account, home, psql) = &own;
+        let mut psql = account.command(psql, home);
         psql.args(["--no-psqlrc", "--username=postgres", "--dbname=postgres", "--host"])
             .arg(home);
-        psql.args(["--port", &port.to_string(), "--command", "CREATE DATABASE optlock"]);
+        psql.args(["--port", &port.to_string(), "--command", sql]);
         psql
-    })?;
+    };
+    let probe = psql.clone();
+    let daemon = Daemon::start(StopSignal::Interrupt, &log, server, move |port| probe(port, "SELECT 1"))?;
+    // A log of its own: the server writes to the other one.
+    Log::new(home.join("setup-log")).run(&mut psql(daemon.port(), "CREATE DATABASE optlock"))?;
     Ok(Server {
-        url: format!("postgres://postgres@127.0.0.1:{port}/optlock"),
-        _daemon: daemon,
+        url: format!("postgres://postgres@127.0.0.1:{}/optlock", daemon.port()),
+        daemon,
     })
 }

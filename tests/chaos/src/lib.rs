@@ -23,6 +23,7 @@ mod row;
 mod run;
 mod stage;
 mod tally;
+mod trial;
 mod worker;
 mod workload;
 
@@ -54,31 +55,18 @@ const PARTS: &[Part] = &[
     part!("interleavings", interleaving::run, seconds: 20, share: 0),
 ];
 
-fn main() -> ExitCode {
+/// What the arguments ask for: to be a worker, to run for some time, or, as a test, the short form.
+pub fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let Some((job::COMMAND, job)) = arguments.split_first().map(|(first, rest)| (first.as_str(), rest)) {
-        return match Job::parse(job).and_then(|job| worker::run(&job)) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(err) => {
-                eprintln!("{err:?}");
-                ExitCode::FAILURE
-            }
-        };
-    }
-    let options = match Options::parse(arguments) {
-        Ok(options) => options,
-        Err(err) => {
-            eprintln!("{err}");
-            return ExitCode::from(2);
-        }
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match arguments.as_slice() {
+        [job::COMMAND, job @ ..] => Job::parse(job)
+            .and_then(|job| worker::run(&job))
+            .map(|()| ExitCode::SUCCESS),
+        [options::COMMAND, options @ ..] => Options::parse(options).and_then(|options| run::run(&options, PARTS)),
+        _ => Ok(trial::run(PARTS)),
     };
-    if options.lists {
-        for part in PARTS {
-            println!("{}", part.name);
-        }
-        return ExitCode::SUCCESS;
-    }
-    run::run(&options, PARTS).unwrap_or_else(|err| {
+    outcome.unwrap_or_else(|err| {
         eprintln!("{err}");
         ExitCode::FAILURE
     })
