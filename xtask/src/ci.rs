@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 use crate::workspace::{self, cargo};
-use crate::{bench, test, tidy};
+use crate::{bench, sabotage, test, tidy};
 
 pub(crate) fn run() -> Result<ExitCode> {
     step("formatting", &mut cargo(&["fmt", "--all", "--check"]))?;
@@ -16,6 +16,7 @@ pub(crate) fn run() -> Result<ExitCode> {
         step(&format!("formatting of {manifest}"), &mut cargo(&check))?;
     }
     timed("tidy", tidy::check)?;
+    timed("the patch of the saboteurs", sabotage::check)?;
     let clippy = [
         "clippy",
         "--workspace",

@@ -5,6 +5,7 @@ mod chaos;
 mod ci;
 mod control;
 mod error;
+mod sabotage;
 mod servers;
 mod tally;
 mod test;
@@ -27,6 +28,8 @@ Usage: cargo xtask <command>
            for it; it writes docs/performance
   chaos [-- <options>]
            workloads, faults and interleavings on all databases (`-- --help` lists its options)
+  sabotage [names]
+           break a copy of the library in many ways, and show that a test notices each
   tidy     check the rules of this code base that the compiler does not check
   ci       everything that continuous integration checks, the tests last
 ";
@@ -49,6 +52,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         ["bench", "--", rest @ ..] => bench::run(rest),
         ["chaos"] => chaos::run(&[]),
         ["chaos", "--", rest @ ..] => chaos::run(rest),
+        ["sabotage", names @ ..] => sabotage::run(names),
         ["tidy"] => tidy::run(),
         ["ci"] => ci::run(),
         [servers::guard::COMMAND, backends @ ..] => servers::guard::run(backends),
