@@ -41,17 +41,17 @@ type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 /// All that is shown, in this order.
 const PARTS: &[Part] = &[
     part!("counter", workloads::counter, seconds: 3, share: 3),
-    part!("bank-versioned", workloads::bank_versioned, seconds: 2, share: 2),
-    part!("bank-locked", workloads::bank_locked, seconds: 2, share: 2),
-    part!("bank-serializable", workloads::bank_serializable, seconds: 2, share: 2),
+    part!("bank-versioned", workloads::bank_versioned, seconds: 2, share: 1),
+    part!("bank-locked", workloads::bank_locked, seconds: 2, share: 1),
+    part!("bank-serializable", workloads::bank_serializable, seconds: 2, share: 1),
     part!("inventory", workloads::inventory, seconds: 2, share: 2),
-    part!("nested", workloads::nested, seconds: 2, share: 2),
-    part!("batch", workloads::batch, seconds: 2, share: 3),
-    part!("kill-application-counter", kill::counter_of_killed, seconds: 2, share: 2),
-    part!("kill-application-bank", kill::bank_of_killed, seconds: 2, share: 2),
-    part!("kill-server", kill::server, seconds: 4, share: 2, on: &Backend::SERVERS),
+    part!("nested", workloads::nested, seconds: 2, share: 1),
+    part!("batch", workloads::batch, seconds: 2, share: 8),
+    part!("kill-application-counter", kill::counter_of_killed, seconds: 2, share: 1),
+    part!("kill-application-bank", kill::bank_of_killed, seconds: 2, share: 1),
+    part!("kill-server", kill::server, seconds: 4, share: 1, on: &Backend::SERVERS),
     part!("full", kill::full, seconds: 2, share: 1, on: &[Backend::Sqlite]),
-    part!("model", model::run, seconds: 8, share: 3),
+    part!("model", model::run, seconds: 8, share: 2),
     part!("interleavings", interleaving::run, seconds: 20, share: 0),
 ];
 

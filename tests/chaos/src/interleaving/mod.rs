@@ -81,11 +81,13 @@ async fn of<W: Way>(stage: &Stage, workers: &mut [Worker], view: &View) -> Resul
     }
     violations.sort();
     violations.extend(table.objections());
+    if !violations.is_empty() {
+        violations.push(format!("what came of all orders:\n{table}"));
+    }
     Ok(Tally {
         operations: u64::try_from(games.len())?,
         conflicts: table.refusals(),
         violations,
-        notes: vec![table.to_string()],
         ..Tally::default()
     })
 }

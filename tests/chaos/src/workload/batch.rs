@@ -8,8 +8,8 @@ use crate::Result;
 use crate::client::{Begun, Client, outcome};
 use crate::row::{self, token};
 
-pub(super) const ROWS: i64 = 60;
-const OF_A_BATCH: usize = 20;
+pub(super) const ROWS: i64 = 300;
+const OF_A_BATCH: usize = 100;
 
 pub(super) async fn step(client: &mut Client) -> Result<()> {
     let mut keys: Vec<i64> = (1..=ROWS).collect();
