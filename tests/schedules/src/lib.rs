@@ -14,11 +14,7 @@
     reason = "a panic is how a schedule fails"
 )]
 
-#[allow(
-    dead_code,
-    missing_debug_implementations,
-    reason = "included for what is tested here"
-)]
+#[allow(dead_code, unreachable_pub, reason = "included for what is tested here")]
 #[path = "../../../optlock-core/src/budget.rs"]
 mod budget;
 #[allow(dead_code, reason = "included for what is tested here")]

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use optlock_schedules::{lines, retries, temperature};
 use shuttle::{check_dfs, check_pct, check_random};
 
+/// Enough to find each of the `saboteurs`.
 const SOME: usize = 500;
 
 /// At so many points a thread must be interrupted for a race to be seen.
