@@ -1,7 +1,9 @@
 //! A bound on the retries of everybody together.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
 use std::time::{Duration, Instant};
+
+use crate::sync::Mutex;
 
 /// How many retries all callers together may make: what stops retries from being most of the load when much fails at once.
 ///
@@ -37,13 +39,13 @@ impl Budget {
 
     /// The retries after conflicts, deadlocks and locks: so many a second, and this percentage of the calls.
     pub const fn conflicts(mut self, per_second: u32, percent: u32) -> Self {
-        self.conflicts = Account::new(per_second, percent);
+        self.conflicts.allow(per_second, percent);
         self
     }
 
     /// The retries after lost connections and servers that are away: so many a second, and this percentage of the calls.
     pub const fn infrastructure(mut self, per_second: u32, percent: u32) -> Self {
-        self.infrastructure = Account::new(per_second, percent);
+        self.infrastructure.allow(per_second, percent);
         self
     }
 
@@ -115,6 +117,11 @@ impl Account {
                 seconds: [empty; WINDOW],
             }),
         }
+    }
+
+    const fn allow(&mut self, per_second: u32, percent: u32) {
+        self.per_second = per_second as u64;
+        self.percent = percent as u64;
     }
 
     fn deposit(&self, now: Instant) {

@@ -37,6 +37,7 @@ mod retry;
 mod returning;
 mod row;
 mod runner;
+mod sync;
 mod to_its_end;
 mod transaction;
 mod try_insert;

@@ -5,8 +5,7 @@ use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use sea_orm::sea_query::ValueTuple;
 use tokio::sync::OwnedMutexGuard;
 
 use crate::clock::Clock;
+use crate::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering};
 
 /// For how long the queue of a row may stand still before whoever waits in it goes on without: behind a future that nobody polls it would do so for ever.
 const STANDSTILL: Duration = Duration::from_secs(5);

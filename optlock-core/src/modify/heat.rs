@@ -2,10 +2,11 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use sea_orm::sea_query::ValueTuple;
+
+use crate::sync::{AtomicU64, Ordering};
 
 /// How long a row stays hot after its last contention was seen.
 const HOT: Duration = Duration::from_millis(250);

@@ -13,6 +13,7 @@ pub(super) struct Layers {
 pub(super) const CORE: Layers = Layers {
     source: "optlock-core/src",
     layers: &[
+        &["sync"],
         &[
             "budget",
             "clock",
