@@ -12,9 +12,15 @@ use crate::error::{Error, Result};
 use crate::servers::Servers;
 use crate::workspace;
 
-/// All breaks. Each looks for its name in the variable.
+/// Breaks that look for their names in the variable, all in one patch.
 const PATCH: &str = "tests/saboteurs.patch";
 const VARIABLE: &str = "OPTLOCK_BROKEN";
+
+/// Packages with a folder of breaks, each a patch of its own that all of their tests together must notice.
+const PACKAGES: [(&str, &str); 2] = [
+    ("optlock-simulation", "tests/simulation/saboteurs"),
+    ("optlock-schedules", "tests/schedules/saboteurs"),
+];
 
 /// A break, and the tests each of which must notice it.
 struct Saboteur {
@@ -28,6 +34,7 @@ const fn saboteur(name: &'static str, target: &'static str, tests: &'static [&'s
     Saboteur { name, target, tests }
 }
 
+/// On SQLite a transaction has the write lock from its beginning, so nothing is lost there by a bank without the check.
 const SABOTEURS: &[Saboteur] = &[
     saboteur(
         "update-unchecked",
@@ -36,7 +43,6 @@ const SABOTEURS: &[Saboteur] = &[
             "sqlite::counter",
             "postgres::counter",
             "mariadb::counter",
-            "sqlite::bank-versioned",
             "postgres::bank-versioned",
             "mariadb::bank-versioned",
             "sqlite::nested",
@@ -93,7 +99,8 @@ const SABOTEURS: &[Saboteur] = &[
 
 pub(crate) fn run(arguments: &[&str]) -> Result<ExitCode> {
     let tree = copy()?;
-    apply(&tree)?;
+    let mut unnoticed = patches(&tree, arguments)?;
+    apply(&tree, &[PATCH])?;
     let servers = Arc::new(Mutex::new(Servers::for_unset_variables()?));
     let control = control::listen(&servers)?;
     let test = |target: &str, filter: &str, broken: &str| {
@@ -108,7 +115,6 @@ pub(crate) fn run(arguments: &[&str]) -> Result<ExitCode> {
     };
     let chosen = |saboteur: &&Saboteur| arguments.is_empty() || arguments.contains(&saboteur.name);
     let mut whole = Vec::new();
-    let mut unnoticed = 0;
     for Saboteur { name, target, tests } in SABOTEURS.iter().filter(chosen) {
         for filter in *tests {
             // Once for all who want the same test.
@@ -131,13 +137,51 @@ pub(crate) fn run(arguments: &[&str]) -> Result<ExitCode> {
     })
 }
 
-/// Whether the patch still fits the library.
+/// Applies the patches of the packages one after the other. How many of them nobody has noticed.
+fn patches(tree: &Path, names: &[&str]) -> Result<usize> {
+    let mut unnoticed = 0;
+    for (package, folder) in PACKAGES {
+        for (name, patch) in patches_in(folder)? {
+            if !names.is_empty() && !names.contains(&name.as_str()) {
+                continue;
+            }
+            apply(tree, &[&patch])?;
+            let mut cargo = workspace::cargo(&["test", "--quiet", "--package", package]);
+            cargo.env("CARGO_TARGET_DIR", workspace::root().join("target"));
+            cargo.current_dir(tree).stdout(Stdio::null()).stderr(Stdio::null());
+            let status = cargo.status().map_err(Error::while_doing("start cargo"))?;
+            apply(tree, &["--reverse", &patch])?;
+            unnoticed += usize::from(status.success());
+            let verdict = if status.success() { "NOT NOTICED" } else { "noticed" };
+            println!("{name}: {verdict} by {package}");
+        }
+    }
+    Ok(unnoticed)
+}
+
+/// The names of the patches of a folder, and where they are.
+fn patches_in(folder: &str) -> Result<Vec<(String, String)>> {
+    let entries = fs::read_dir(workspace::root().join(folder)).map_err(Error::while_doing("list the saboteurs"))?;
+    let names = entries
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let patch = |file: String| Some((file.strip_suffix(".patch")?.to_owned(), format!("{folder}/{file}")));
+    let mut patches: Vec<_> = names.filter_map(patch).collect();
+    patches.sort();
+    Ok(patches)
+}
+
+/// Whether the patches still fit the library.
 pub(crate) fn check() -> Result<()> {
-    succeed(
-        Command::new("git")
-            .args(["apply", "--check", PATCH])
-            .current_dir(workspace::root()),
-    )
+    let mut all = vec![PATCH.to_owned()];
+    for (_, folder) in PACKAGES {
+        all.extend(patches_in(folder)?.into_iter().map(|(_, patch)| patch));
+    }
+    for patch in all {
+        let mut git = Command::new("git");
+        succeed(git.args(["apply", "--check", &patch]).current_dir(workspace::root()))?;
+    }
+    Ok(())
 }
 
 /// Copies all that is under version control, as it is now.
@@ -167,9 +211,9 @@ fn copy_file(from: &Path, to: &Path) -> std::io::Result<()> {
     fs::write(to, content)
 }
 
-fn apply(tree: &Path) -> Result<()> {
+fn apply(tree: &Path, arguments: &[&str]) -> Result<()> {
     let mut git = Command::new("git");
-    git.args(["apply", PATCH]).current_dir(tree);
+    git.arg("apply").args(arguments).current_dir(tree);
     // Else it takes the copy for a part of the repository around it, and applies nothing there.
     git.env("GIT_CEILING_DIRECTORIES", workspace::root().join("target"));
     succeed(&mut git)
