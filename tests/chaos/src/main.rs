@@ -9,6 +9,7 @@
 
 mod address;
 mod backend;
+mod fault;
 mod options;
 mod part;
 mod report;
@@ -19,13 +20,16 @@ mod tally;
 use std::error::Error;
 use std::process::ExitCode;
 
+use backend::Backend;
 use options::Options;
-use part::Part;
+use part::{Part, part};
 
 type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
 /// All that is shown, in this order.
-const PARTS: &[Part] = &[];
+const PARTS: &[Part] = &[
+    part!("sweep", fault::sweep::run, seconds: 8, share: 1, on: &[Backend::Postgres, Backend::MariaDb]),
+];
 
 fn main() -> ExitCode {
     let options = match Options::parse(std::env::args().skip(1)) {

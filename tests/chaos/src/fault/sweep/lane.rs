@@ -1,0 +1,158 @@
+//! One position after another, on a pool of one connection.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+use optlock::prelude::*;
+use sea_orm::{Database, QueryOrder, QuerySelect};
+
+use super::super::order::{Order, What};
+use super::super::proxy::Proxy;
+use super::super::session::{has_ended, session};
+use super::super::table::{cell, receipt};
+use super::Position;
+use super::exchange::{Exchange, Told};
+use crate::Result;
+use crate::address::Address;
+use crate::backend::Backend;
+use crate::tally::Tally;
+
+/// A client that waits for longer does so for ever.
+const BOUND: Duration = Duration::from_secs(10);
+
+pub(super) struct Lane {
+    backend: Backend,
+    proxy: Proxy,
+    /// Through the proxy.
+    db: DatabaseConnection,
+    direct: DatabaseConnection,
+    random: Rng,
+    /// As they are stored.
+    rows: [cell::Model; 2],
+    writer: i64,
+    tally: Tally,
+}
+
+impl Lane {
+    pub(super) async fn start(address: &Address, direct: DatabaseConnection, number: i32, random: Rng) -> Result<Self> {
+        let proxy = Proxy::start(address).await?;
+        let mut options = proxy.options(address, 1);
+        // As is SeaORM's default: a pool that is usable has no dead connection to give.
+        options.test_before_acquire(true);
+        let rows = stored(&direct, [2 * number, 2 * number + 1]).await?;
+        Ok(Self {
+            backend: address.backend,
+            db: Database::connect(options).await?,
+            proxy,
+            direct,
+            random,
+            rows,
+            // Numbers of its own.
+            writer: i64::from(number) << 32,
+            tally: Tally::default(),
+        })
+    }
+
+    /// How many bytes the client and the server send if nothing is cut.
+    pub(super) async fn measure(&mut self, exchange: Exchange) -> Result<(usize, usize)> {
+        self.open().await?;
+        let before = self.proxy.bytes();
+        self.writer += 1;
+        let told = exchange.run(&self.db, &self.rows, self.writer).await;
+        if told != Told::Done {
+            return Err(format!("{exchange:?} without a fault has failed: {told:?}").into());
+        }
+        let after = self.proxy.bytes();
+        self.rows = stored(&self.direct, self.ids()).await?;
+        self.proxy.hang_up().await;
+        let count = |before: u64, after: u64| usize::try_from(after - before);
+        Ok((count(before.0, after.0)?, count(before.1, after.1)?))
+    }
+
+    pub(super) async fn cut_at(&mut self, position: Position) -> Result<()> {
+        let Position { exchange, when } = position;
+        let session = self.open().await?;
+        let what = if self.random.bool() { What::Cut } else { What::Reset };
+        self.proxy.order(Order { when, what }, &mut self.random);
+        self.writer += 1;
+        let told = tokio::time::timeout(BOUND, exchange.run(&self.db, &self.rows, self.writer)).await;
+        let told = told.map_err(|_| format!("{exchange:?}, {what:?} at {when:?}: no answer in {BOUND:?}"))?;
+        self.proxy.hang_up().await;
+        has_ended(self.backend, &self.direct, session).await?;
+
+        let rows = stored(&self.direct, self.ids()).await?;
+        let before = std::mem::replace(&mut self.rows, rows);
+        let has_receipt = receipt::Entity::find_by_id(self.writer).one(&self.direct).await?.is_some();
+        self.tally.operations += 1;
+        self.tally.unknowns += u64::from(matches!(told, Told::Unknown(_)));
+        if let Some(what_is_wrong) = self.judge(exchange, &before, told, has_receipt) {
+            let place = format!("{exchange:?}, {what:?} at {when:?}, told {told:?}");
+            self.tally.violations.push(format!("{place}: {what_is_wrong}"));
+        }
+        Ok(())
+    }
+
+    pub(super) fn end(mut self) -> Tally {
+        self.tally.faults = self.proxy.faults();
+        self.tally
+    }
+
+    /// A connection of the pool on which nothing is going on, and its session. That there is one shows that the pool is usable.
+    async fn open(&self) -> Result<i64> {
+        let session = tokio::time::timeout(BOUND, session(self.backend, &self.db)).await??;
+        // The pool asks the connection whether it is alive when it gets it back, in a task of its own.
+        while self.idle() == 0 {
+            tokio::task::yield_now().await;
+        }
+        Ok(session)
+    }
+
+    fn idle(&self) -> usize {
+        match self.backend {
+            Backend::Sqlite => 1,
+            Backend::Postgres => self.db.get_postgres_connection_pool().num_idle(),
+            Backend::MariaDb => self.db.get_mysql_connection_pool().num_idle(),
+        }
+    }
+
+    fn ids(&self) -> [i32; 2] {
+        [self.rows[0].id, self.rows[1].id]
+    }
+
+    /// Compares what is stored with what was told.
+    fn judge(&self, exchange: Exchange, before: &[cell::Model; 2], told: Told, has_receipt: bool) -> Option<String> {
+        if !exchange.expects(told) {
+            return Some("a lost connection is told as something else".to_owned());
+        }
+        let written = exchange.rows();
+        let done = self.rows.iter().zip(before).take(written).all(|(row, before)| {
+            *row == cell::Model {
+                id: before.id,
+                amount: before.amount + 1,
+                writer: self.writer,
+                version: before.version + 1,
+            }
+        });
+        let undone = self.rows == *before;
+        let is_other_row_as_before = self.rows[written..] == before[written..];
+        if !(done && is_other_row_as_before || undone) {
+            return Some(format!("neither done once nor undone: {:?} after {before:?}", self.rows));
+        }
+        if has_receipt != (done && exchange == Exchange::Verified) {
+            return Some("the row and its receipt are not both there".to_owned());
+        }
+        match told {
+            Told::Done if undone => Some("it is not stored".to_owned()),
+            Told::Undone(_) if done => Some("it is stored".to_owned()),
+            _ => None,
+        }
+    }
+}
+
+/// The rows, once those who are writing them have done.
+async fn stored(direct: &DatabaseConnection, ids: [i32; 2]) -> Result<[cell::Model; 2]> {
+    let select = cell::Entity::find().filter(cell::Column::Id.is_in(ids));
+    // Without a transaction, the lock is waited for and given up at once.
+    let rows = QuerySelect::lock_exclusive(select.order_by_asc(cell::Column::Id)).all(direct).await?;
+    rows.try_into().map_err(|rows| format!("not two rows: {rows:?}").into())
+}
