@@ -20,7 +20,7 @@ use exchange::Exchange;
 use lane::Lane;
 
 /// How many positions are tried at the same time, each with rows of its own.
-const LANES: i32 = 3;
+const LANES: i32 = 5;
 
 /// Positions are tried in so many passes, each over the whole length, so that a few of them show much.
 const PASSES: usize = 8;

@@ -1,0 +1,198 @@
+//! Several pools change rows through the proxy while faults come at random. Then the faults stop, everybody must come to an end, and what
+//! is stored must be what was told.
+
+mod call;
+mod client;
+mod nemesis;
+mod work;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use optlock::prelude::*;
+use optlock_history::{History, check};
+use sea_orm::{Database, TransactionTrait};
+use tokio::task::JoinSet;
+
+use super::proxy::Proxy;
+use super::session::all_have_ended;
+use super::table::{self, cell, receipt};
+use crate::Result;
+use crate::address::Address;
+use crate::stage::Stage;
+use crate::tally::Tally;
+use call::{Log, seen};
+use client::Client;
+
+/// Counters have the keys up to this, and accounts those from it on.
+const COUNTERS: i32 = 4;
+const ACCOUNTS: i32 = 8;
+/// In each account at first.
+const BALANCE: i64 = 100;
+
+/// As many as processes of an application.
+const POOLS: u32 = 3;
+/// Of each pool; fewer than clients, who so wait for each other.
+const CONNECTIONS: u32 = 3;
+/// Of each pool.
+const CLIENTS: u64 = 4;
+
+/// Once the faults have stopped, everybody is done within this time.
+const BOUND: Duration = Duration::from_secs(15);
+
+pub(crate) async fn run(stage: &Stage) -> Result<Tally> {
+    let address = stage.database().await?;
+    let cells = (0..COUNTERS).map(|id| (id, 0));
+    let accounts = (COUNTERS..COUNTERS + ACCOUNTS).map(|id| (id, BALANCE));
+    let direct = address.connect(1).await?;
+    table::create(&direct, cells.chain(accounts)).await?;
+    let first = rows(&direct).await?;
+    // All sessions of the database are the clients' from here on.
+    direct.close().await?;
+
+    let proxy = Proxy::start(&address).await?;
+    let log = Arc::new(Log::default());
+    let is_over = Arc::new(AtomicBool::new(false));
+    let mut pools = Vec::new();
+    let mut clients = JoinSet::new();
+    for pool in 0..POOLS {
+        let mut options = proxy.options(&address, CONNECTIONS);
+        options
+            .acquire_timeout(Duration::from_millis(600))
+            // Where it is not tested, a dead connection is found by whoever uses it.
+            .test_before_acquire(pool > 0);
+        let db = Database::connect(options).await?;
+        for number in 0..CLIENTS {
+            let client = Client {
+                db: db.clone(),
+                log: Arc::clone(&log),
+                random: stage.random(10 + u64::from(pool) * CLIENTS + number),
+                is_over: Arc::clone(&is_over),
+            };
+            clients.spawn(client.run());
+        }
+        pools.push(db);
+    }
+
+    nemesis::haunt(&proxy, &mut stage.random(2), Instant::now() + stage.time).await;
+    proxy.calm();
+    is_over.store(true, Ordering::Relaxed);
+    let mut tally = Tally::default();
+    let since = Instant::now();
+    let ended = tokio::time::timeout(BOUND, async {
+        while let Some(client) = clients.join_next().await {
+            client??;
+        }
+        are_usable(&pools).await
+    });
+    match ended.await {
+        Ok(outcome) => outcome?,
+        Err(_) => tally.violations.push(format!("not everybody is done {BOUND:?} after the faults")),
+    }
+    let took = since.elapsed();
+    drop(clients);
+
+    tally.faults = proxy.faults();
+    judge(&address, pools, proxy, &log, first, &mut tally).await?;
+    tally.notes.push(format!(
+        "Through the proxy on {}: {} of {} unknown attempts were done; {:.1} s after the last fault, everybody was done.",
+        stage.backend.name(),
+        tally.notes.pop().unwrap_or_default(),
+        tally.unknowns,
+        took.as_secs_f64()
+    ));
+    Ok(tally)
+}
+
+/// Each pool has all its connections to give, and each of them takes work.
+async fn are_usable(pools: &[DatabaseConnection]) -> Result<()> {
+    for pool in pools {
+        let mut open = Vec::new();
+        for _ in 0..CONNECTIONS {
+            open.push(begin(pool).await?);
+        }
+        for txn in open {
+            txn.commit().await?;
+        }
+    }
+    Ok(())
+}
+
+/// A transaction that has read. A connection that died in the pool is found by this, once for each.
+async fn begin(pool: &DatabaseConnection) -> Result<sea_orm::DatabaseTransaction> {
+    let mut dead = 0;
+    loop {
+        let begun = async {
+            let txn = pool.begin().await?;
+            cell::Entity::find_by_id(0).one(&txn).await?;
+            Ok(txn)
+        };
+        match begun.await {
+            Ok(txn) => return Ok(txn),
+            Err::<_, DbErr>(err) if dead == CONNECTIONS => return Err(err.into()),
+            Err(_) => dead += 1,
+        }
+    }
+}
+
+/// What the rows say in the end, once the server has done with all that it was sent.
+async fn judge(
+    address: &Address,
+    pools: Vec<DatabaseConnection>,
+    proxy: Proxy,
+    log: &Log,
+    first: Vec<cell::Model>,
+    tally: &mut Tally,
+) -> Result<()> {
+    for pool in pools {
+        tokio::time::timeout(BOUND, pool.close()).await??;
+    }
+    drop(proxy);
+    let server = address.backend.url().ok_or("there is no server")?;
+    let server = Database::connect(server).await?;
+    let name = address.schema.as_deref().or(address.url.rsplit('/').next());
+    all_have_ended(address.backend, &server, name.unwrap_or_default()).await?;
+    server.close().await?;
+
+    let direct = address.connect(1).await?;
+    let last = rows(&direct).await?;
+    let receipts = receipt::Entity::find().all(&direct).await?;
+    direct.close().await?;
+
+    let (attempts, calls) = log.take();
+    tally.operations = attempts.len() as u64;
+    tally.conflicts = calls.conflicts;
+    let by_key = |rows: &[cell::Model]| -> BTreeMap<_, _> { rows.iter().map(|row| (row.id.into(), seen(row))).collect() };
+    let history = History {
+        first: by_key(&first),
+        attempts,
+        last: by_key(&last),
+    };
+    let verdict = check(&history);
+    tally.unknowns = verdict.unknown as u64;
+    tally.notes.push(verdict.unknown_that_happened.to_string());
+    if !verdict.is_clean() {
+        tally.violations.push(verdict.to_string());
+    }
+    tally.violations.extend(calls.strange);
+    let balances: i64 = last.iter().filter(|row| row.id >= COUNTERS).map(|row| row.amount).sum();
+    if balances != i64::from(ACCOUNTS) * BALANCE {
+        tally.violations.push(format!("the accounts hold {balances}: {last:?}"));
+    }
+    for counter in last.iter().filter(|row| row.id < COUNTERS && row.amount != row.version - 1) {
+        tally.violations.push(format!("not counted by one in each version: {counter:?}"));
+    }
+    for (receipt, done) in calls.receipts {
+        let is_there = receipts.iter().any(|row| row.id == receipt);
+        if done.is_some_and(|done| done != is_there) {
+            tally.violations.push(format!("receipt {receipt}: told {done:?}, is there: {is_there}"));
+        }
+    }
+    Ok(())
+}
+
+async fn rows(db: &DatabaseConnection) -> Result<Vec<cell::Model>> {
+    Ok(cell::Entity::find().all(db).await?)
+}
