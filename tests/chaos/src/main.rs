@@ -9,10 +9,12 @@
 
 mod address;
 mod backend;
+mod clock;
 mod fault;
 mod options;
 mod part;
 mod report;
+mod row;
 mod run;
 mod stage;
 mod tally;
@@ -26,9 +28,12 @@ use part::{Part, part};
 
 type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
+const SERVERS: &[Backend] = &[Backend::Postgres, Backend::MariaDb];
+
 /// All that is shown, in this order.
 const PARTS: &[Part] = &[
-    part!("sweep", fault::sweep::run, seconds: 8, share: 1, on: &[Backend::Postgres, Backend::MariaDb]),
+    part!("wire", fault::wire::run, seconds: 10, share: 4, on: SERVERS),
+    part!("sweep", fault::sweep::run, seconds: 8, share: 1, on: SERVERS),
 ];
 
 fn main() -> ExitCode {

@@ -2,8 +2,8 @@
 
 mod order;
 mod proxy;
+mod receipt;
 mod relay;
 mod session;
 pub(crate) mod sweep;
-mod table;
-
+pub(crate) mod wire;

@@ -4,7 +4,8 @@ use optlock::prelude::*;
 use optlock::{Backoff, Error, Fault, Policy, fault};
 use sea_orm::IntoActiveModel;
 
-use super::super::table::{cell, receipt};
+use super::super::receipt;
+use crate::row;
 
 /// One cut is one failure, so a second attempt is enough.
 const POLICY: Policy<'static> = Policy::new().attempts(3).backoff(Backoff::none());
@@ -31,7 +32,7 @@ impl Exchange {
     pub(super) const ALL: [Self; 3] = [Self::Update, Self::Transaction, Self::Verified];
 
     /// Writes to rows as they are known to be.
-    pub(super) async fn run(self, db: &DatabaseConnection, rows: &[cell::Model; 2], writer: i64) -> Told {
+    pub(super) async fn run(self, db: &DatabaseConnection, rows: &[row::Model; 2], writer: i64) -> Told {
         match self {
             Self::Update => {
                 let outcome = changed(&rows[0], writer).update(db).await.map(drop);
@@ -85,9 +86,9 @@ impl Exchange {
     }
 }
 
-fn changed(row: &cell::Model, writer: i64) -> cell::ActiveModel {
+fn changed(row: &row::Model, writer: i64) -> row::ActiveModel {
     let mut change = row.clone().into_active_model();
-    change.amount = Set(row.amount + 1);
+    change.qty = Set(row.qty + 1);
     change.writer = Set(writer);
     change
 }

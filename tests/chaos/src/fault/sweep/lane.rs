@@ -8,13 +8,14 @@ use sea_orm::{Database, QueryOrder, QuerySelect};
 
 use super::super::order::{Order, What};
 use super::super::proxy::Proxy;
+use super::super::receipt;
 use super::super::session::{has_ended, session};
-use super::super::table::{cell, receipt};
 use super::Position;
 use super::exchange::{Exchange, Told};
 use crate::Result;
 use crate::address::Address;
 use crate::backend::Backend;
+use crate::row;
 use crate::tally::Tally;
 
 /// A client that waits for longer does so for ever.
@@ -28,18 +29,19 @@ pub(super) struct Lane {
     direct: DatabaseConnection,
     random: Rng,
     /// As they are stored.
-    rows: [cell::Model; 2],
+    rows: [row::Model; 2],
     writer: i64,
     tally: Tally,
 }
 
 impl Lane {
-    pub(super) async fn start(address: &Address, direct: DatabaseConnection, number: i32, random: Rng) -> Result<Self> {
+    pub(super) async fn start(address: &Address, direct: DatabaseConnection, number: u32, random: Rng) -> Result<Self> {
         let proxy = Proxy::start(address).await?;
         let mut options = proxy.options(address, 1);
         // As is SeaORM's default: a pool that is usable has no dead connection to give.
         options.test_before_acquire(true);
-        let rows = stored(&direct, [2 * number, 2 * number + 1]).await?;
+        let first = 2 * i64::from(number) + 1;
+        let rows = stored(&direct, [first, first + 1]).await?;
         Ok(Self {
             backend: address.backend,
             db: Database::connect(options).await?,
@@ -115,20 +117,20 @@ impl Lane {
         }
     }
 
-    fn ids(&self) -> [i32; 2] {
+    fn ids(&self) -> [i64; 2] {
         [self.rows[0].id, self.rows[1].id]
     }
 
     /// Compares what is stored with what was told.
-    fn judge(&self, exchange: Exchange, before: &[cell::Model; 2], told: Told, has_receipt: bool) -> Option<String> {
+    fn judge(&self, exchange: Exchange, before: &[row::Model; 2], told: Told, has_receipt: bool) -> Option<String> {
         if !exchange.expects(told) {
             return Some("a lost connection is told as something else".to_owned());
         }
         let written = exchange.rows();
         let done = self.rows.iter().zip(before).take(written).all(|(row, before)| {
-            *row == cell::Model {
+            *row == row::Model {
                 id: before.id,
-                amount: before.amount + 1,
+                qty: before.qty + 1,
                 writer: self.writer,
                 version: before.version + 1,
             }
@@ -150,9 +152,9 @@ impl Lane {
 }
 
 /// The rows, once those who are writing them have done.
-async fn stored(direct: &DatabaseConnection, ids: [i32; 2]) -> Result<[cell::Model; 2]> {
-    let select = cell::Entity::find().filter(cell::Column::Id.is_in(ids));
+async fn stored(direct: &DatabaseConnection, ids: [i64; 2]) -> Result<[row::Model; 2]> {
+    let select = row::Entity::find().filter(row::Column::Id.is_in(ids));
     // Without a transaction, the lock is waited for and given up at once.
-    let rows = QuerySelect::lock_exclusive(select.order_by_asc(cell::Column::Id)).all(direct).await?;
+    let rows = QuerySelect::lock_exclusive(select.order_by_asc(row::Column::Id)).all(direct).await?;
     rows.try_into().map_err(|rows| format!("not two rows: {rows:?}").into())
 }

@@ -11,16 +11,17 @@ use std::time::Instant;
 use tokio::task::JoinSet;
 
 use crate::Result;
+use crate::row;
 use crate::stage::Stage;
 use crate::tally::Tally;
 
 use super::order::When;
-use super::table;
+use super::receipt;
 use exchange::Exchange;
 use lane::Lane;
 
 /// How many positions are tried at the same time, each with rows of its own.
-const LANES: i32 = 5;
+const LANES: u32 = 5;
 
 /// Positions are tried in so many passes, each over the whole length, so that a few of them show much.
 const PASSES: usize = 8;
@@ -37,8 +38,9 @@ pub(crate) async fn run(stage: &Stage) -> Result<Tally> {
     let until = Instant::now() + stage.time;
     let mut random = stage.random(1);
     let address = stage.database().await?;
-    let direct = address.connect(LANES.unsigned_abs()).await?;
-    table::create(&direct, (0..2 * LANES).map(|id| (id, 0))).await?;
+    let direct = address.connect(LANES).await?;
+    row::create(&direct, 2 * i64::from(LANES), 0).await?;
+    receipt::create(&direct).await?;
     let mut lanes = Vec::new();
     for number in 0..LANES {
         let lane = Lane::start(&address, direct.clone(), number, random.fork()).await?;

@@ -2,17 +2,15 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
 
-use optlock_history::{Access, Attempt, Id, Outcome, Seen};
+use optlock_history::{Access, Attempt, Id, Key, Outcome};
 
-use super::super::table::cell;
+use crate::clock;
+use crate::row;
 
 /// All attempts of all clients.
 #[derive(Debug)]
 pub(super) struct Log {
-    /// Of all times.
-    since: Instant,
     next: AtomicU64,
     attempts: Mutex<Vec<Attempt>>,
     calls: Mutex<Calls>,
@@ -24,8 +22,6 @@ pub(super) struct Calls {
     pub(super) conflicts: u64,
     /// Errors that say nothing about what was done.
     pub(super) strange: Vec<String>,
-    /// Receipts, and whether they must be there, if that is known.
-    pub(super) receipts: Vec<(i64, Option<bool>)>,
 }
 
 /// What the caller is told in the end.
@@ -41,6 +37,7 @@ pub(super) enum Told {
 #[derive(Debug)]
 pub(super) struct Call<'a> {
     log: &'a Log,
+    start: u64,
     attempts: Mutex<Vec<Trial>>,
 }
 
@@ -54,7 +51,6 @@ struct Trial {
 impl Default for Log {
     fn default() -> Self {
         Self {
-            since: Instant::now(),
             // The rows as they are first have no writer.
             next: AtomicU64::new(1),
             attempts: Mutex::default(),
@@ -67,6 +63,7 @@ impl Log {
     pub(super) fn call(&self) -> Call<'_> {
         Call {
             log: self,
+            start: clock::now(),
             attempts: Mutex::default(),
         }
     }
@@ -79,19 +76,29 @@ impl Log {
         let attempts = std::mem::take(&mut *self.attempts.lock().unwrap());
         (attempts, std::mem::take(&mut *self.calls()))
     }
-
-    fn now(&self) -> u64 {
-        u64::try_from(self.since.elapsed().as_nanos()).unwrap_or(u64::MAX)
-    }
 }
 
 impl Call<'_> {
-    /// Begins an attempt, and names it. Those before it were undone, or it would not be made.
+    /// A number of its own.
+    pub(super) fn number(&self) -> i64 {
+        self.log.next.fetch_add(1, Ordering::Relaxed).cast_signed()
+    }
+
+    /// Begins an attempt that has read nothing yet, and names it. Those before it were undone, or it would not be made.
     pub(super) fn begin(&self) -> i64 {
-        let id = self.log.next.fetch_add(1, Ordering::Relaxed);
+        self.begin_at(clock::now())
+    }
+
+    /// Begins one that has been handed what was read since the call began.
+    pub(super) fn begin_late(&self) -> i64 {
+        self.begin_at(self.start)
+    }
+
+    fn begin_at(&self, start: u64) -> i64 {
+        let number = self.number();
         let attempt = Attempt {
-            id: Id(id),
-            start: self.log.now(),
+            id: Id(number.cast_unsigned()),
+            start,
             end: 0,
             outcome: Outcome::Refused,
             accesses: Vec::new(),
@@ -100,13 +107,18 @@ impl Call<'_> {
             attempt,
             may_be_done: false,
         });
-        id.cast_signed()
+        number
     }
 
     /// The attempt has read this row, and is about to write it.
-    pub(super) fn changes(&self, attempt: i64, row: &cell::Model) {
-        let access = Access::changed(row.id.into(), seen(row));
+    pub(super) fn changes(&self, attempt: i64, row: &row::Model) {
+        let access = Access::changed(row.id, row.seen());
         self.of(attempt, |trial| trial.attempt.accesses.push(access));
+    }
+
+    /// It is about to insert a row that was not there.
+    pub(super) fn inserts(&self, attempt: i64, key: Key) {
+        self.of(attempt, |trial| trial.attempt.accesses.push(Access::wrote(key, 1)));
     }
 
     /// From here on it may be done.
@@ -117,7 +129,7 @@ impl Call<'_> {
     /// Ends the call. Of an unknown one, the last attempt may be done; any of them if `any`.
     pub(super) fn end(self, told: Told, any: bool) {
         let mut trials = self.attempts.into_inner().unwrap();
-        let end = self.log.now();
+        let end = clock::now();
         let last = trials.len().saturating_sub(1);
         for (number, trial) in trials.iter_mut().enumerate() {
             let attempt = &mut trial.attempt;
@@ -138,13 +150,5 @@ impl Call<'_> {
         if let Some(trial) = trials.iter_mut().find(|trial| trial.attempt.id == id) {
             change(trial);
         }
-    }
-}
-
-/// A row as somebody has read it.
-pub(super) fn seen(row: &cell::Model) -> Seen {
-    Seen {
-        version: row.version,
-        writer: (row.writer != 0).then_some(Id(row.writer.cast_unsigned())),
     }
 }

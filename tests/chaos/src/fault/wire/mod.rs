@@ -6,31 +6,31 @@ mod client;
 mod nemesis;
 mod work;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use optlock::prelude::*;
-use optlock_history::{History, check};
+use optlock_history::{History, Id, Seen, Verdict, check};
 use sea_orm::{Database, TransactionTrait};
 use tokio::task::JoinSet;
 
 use super::proxy::Proxy;
 use super::session::all_have_ended;
-use super::table::{self, cell, receipt};
+use super::receipt;
 use crate::Result;
 use crate::address::Address;
+use crate::row;
 use crate::stage::Stage;
 use crate::tally::Tally;
-use call::{Log, seen};
+use call::Log;
 use client::Client;
 
-/// Counters have the keys up to this, and accounts those from it on.
-const COUNTERS: i32 = 4;
-const ACCOUNTS: i32 = 8;
-/// In each account at first.
-const BALANCE: i64 = 100;
+/// Accounts have the keys from 1 on, and counters those behind them.
+const ACCOUNTS: i64 = 8;
+const COUNTERS: i64 = 4;
+/// In each of them at first.
+const QUANTITY: i64 = 100;
 
 /// As many as processes of an application.
 const POOLS: u32 = 3;
@@ -44,11 +44,10 @@ const BOUND: Duration = Duration::from_secs(15);
 
 pub(crate) async fn run(stage: &Stage) -> Result<Tally> {
     let address = stage.database().await?;
-    let cells = (0..COUNTERS).map(|id| (id, 0));
-    let accounts = (COUNTERS..COUNTERS + ACCOUNTS).map(|id| (id, BALANCE));
     let direct = address.connect(1).await?;
-    table::create(&direct, cells.chain(accounts)).await?;
-    let first = rows(&direct).await?;
+    row::create(&direct, ACCOUNTS + COUNTERS, QUANTITY).await?;
+    receipt::create(&direct).await?;
+    let first = row::all(&direct).await?;
     // All sessions of the database are the clients' from here on.
     direct.close().await?;
 
@@ -95,12 +94,13 @@ pub(crate) async fn run(stage: &Stage) -> Result<Tally> {
     drop(clients);
 
     tally.faults = proxy.faults();
-    judge(&address, pools, proxy, &log, first, &mut tally).await?;
+    let verdict = judge(&address, pools, proxy, &log, first, &mut tally).await?;
     tally.notes.push(format!(
-        "Through the proxy on {}: {} of {} unknown attempts were done; {:.1} s after the last fault, everybody was done.",
+        "Through the proxy on {}: {} committed, and {} of {} unknown attempts were done. The last client was done {:.1} s after the last fault.",
         stage.backend.name(),
-        tally.notes.pop().unwrap_or_default(),
-        tally.unknowns,
+        verdict.committed,
+        verdict.unknown_that_happened,
+        verdict.unknown,
         took.as_secs_f64()
     ));
     Ok(tally)
@@ -126,7 +126,7 @@ async fn begin(pool: &DatabaseConnection) -> Result<sea_orm::DatabaseTransaction
     loop {
         let begun = async {
             let txn = pool.begin().await?;
-            cell::Entity::find_by_id(0).one(&txn).await?;
+            row::Entity::find_by_id(1_i64).one(&txn).await?;
             Ok(txn)
         };
         match begun.await {
@@ -143,9 +143,9 @@ async fn judge(
     pools: Vec<DatabaseConnection>,
     proxy: Proxy,
     log: &Log,
-    first: Vec<cell::Model>,
+    first: Vec<row::Model>,
     tally: &mut Tally,
-) -> Result<()> {
+) -> Result<Verdict> {
     for pool in pools {
         tokio::time::timeout(BOUND, pool.close()).await??;
     }
@@ -157,42 +157,36 @@ async fn judge(
     server.close().await?;
 
     let direct = address.connect(1).await?;
-    let last = rows(&direct).await?;
+    let last = row::all(&direct).await?;
     let receipts = receipt::Entity::find().all(&direct).await?;
     direct.close().await?;
 
     let (attempts, calls) = log.take();
     tally.operations = attempts.len() as u64;
     tally.conflicts = calls.conflicts;
-    let by_key = |rows: &[cell::Model]| -> BTreeMap<_, _> { rows.iter().map(|row| (row.id.into(), seen(row))).collect() };
-    let history = History {
-        first: by_key(&first),
+    let mut history = History {
+        first: row::seen(&first),
         attempts,
-        last: by_key(&last),
+        last: row::seen(&last),
     };
+    let writer = |receipt: &receipt::Model| Id(receipt.writer.cast_unsigned());
+    let receipts = receipts.iter().map(|receipt| (-receipt.id, Seen::by(writer(receipt), 1)));
+    history.last.extend(receipts);
     let verdict = check(&history);
     tally.unknowns = verdict.unknown as u64;
-    tally.notes.push(verdict.unknown_that_happened.to_string());
     if !verdict.is_clean() {
         tally.violations.push(verdict.to_string());
     }
     tally.violations.extend(calls.strange);
-    let balances: i64 = last.iter().filter(|row| row.id >= COUNTERS).map(|row| row.amount).sum();
-    if balances != i64::from(ACCOUNTS) * BALANCE {
-        tally.violations.push(format!("the accounts hold {balances}: {last:?}"));
+    let (accounts, counters): (Vec<_>, Vec<_>) = last.iter().partition(|row| row.id <= ACCOUNTS);
+    let balance: i64 = accounts.iter().map(|row| row.qty).sum();
+    if balance != ACCOUNTS * QUANTITY {
+        tally.violations.push(format!("the accounts hold {balance}: {accounts:?}"));
     }
-    for counter in last.iter().filter(|row| row.id < COUNTERS && row.amount != row.version - 1) {
-        tally.violations.push(format!("not counted by one in each version: {counter:?}"));
-    }
-    for (receipt, done) in calls.receipts {
-        let is_there = receipts.iter().any(|row| row.id == receipt);
-        if done.is_some_and(|done| done != is_there) {
-            tally.violations.push(format!("receipt {receipt}: told {done:?}, is there: {is_there}"));
+    for counter in counters {
+        if counter.qty - QUANTITY != counter.version - 1 {
+            tally.violations.push(format!("not one more in each version: {counter:?}"));
         }
     }
-    Ok(())
-}
-
-async fn rows(db: &DatabaseConnection) -> Result<Vec<cell::Model>> {
-    Ok(cell::Entity::find().all(db).await?)
+    Ok(verdict)
 }

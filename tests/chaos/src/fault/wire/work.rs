@@ -7,9 +7,10 @@ use optlock::prelude::*;
 use optlock::{Backoff, Error, Policy};
 use sea_orm::{DbErr, IntoActiveModel};
 
-use super::super::table::{cell, receipt};
+use super::super::receipt;
 use super::call::Call;
 use super::{ACCOUNTS, COUNTERS};
+use crate::row;
 
 /// As of an application whose callers wait for half a second.
 const POLICY: Policy<'static> = Policy::new()
@@ -49,10 +50,10 @@ impl Work {
 
     /// Does it, and says by which attempt.
     pub(super) async fn run(self, db: &DatabaseConnection, random: &mut Rng, call: &Call<'_>) -> Result<i64, Error> {
-        let counter = random.i32(..COUNTERS);
-        let from = random.i32(..ACCOUNTS);
-        let to = (from + random.i32(1..ACCOUNTS)) % ACCOUNTS;
-        let accounts = [COUNTERS + from, COUNTERS + to];
+        let counter = ACCOUNTS + random.i64(1..=COUNTERS);
+        let from = random.i64(..ACCOUNTS);
+        let to = (from + random.i64(1..ACCOUNTS)) % ACCOUNTS;
+        let accounts = [from + 1, to + 1];
         let amount = random.i64(1..=5);
         match self {
             Self::Update => POLICY.retry(|| update(db, counter, call)).await,
@@ -65,7 +66,7 @@ impl Work {
     }
 }
 
-async fn update(db: &DatabaseConnection, counter: i32, call: &Call<'_>) -> Result<i64, Error> {
+async fn update(db: &DatabaseConnection, counter: i64, call: &Call<'_>) -> Result<i64, Error> {
     let attempt = call.begin();
     let row = read(db, counter).await?;
     call.changes(attempt, &row);
@@ -75,20 +76,20 @@ async fn update(db: &DatabaseConnection, counter: i32, call: &Call<'_>) -> Resul
     Ok(attempt)
 }
 
-async fn modify(policy: Policy<'_>, db: &DatabaseConnection, counter: i32, call: &Call<'_>) -> Result<i64, Error> {
+async fn modify(policy: Policy<'_>, db: &DatabaseConnection, counter: i64, call: &Call<'_>) -> Result<i64, Error> {
     let mut last = 0;
-    let change = |row: &mut cell::Model| {
-        last = call.begin();
+    let change = |row: &mut row::Model| {
+        last = call.begin_late();
         call.changes(last, row);
         call.sends(last);
-        row.amount += 1;
+        row.qty += 1;
         row.writer = last;
     };
-    policy.modify(cell::Entity, db, counter, change).await?;
+    policy.modify(row::Entity, db, counter, change).await?;
     Ok(last)
 }
 
-async fn versioned(txn: optlock::Txn, accounts: [i32; 2], amount: i64, call: &Call<'_>) -> Result<i64, Error> {
+async fn versioned(txn: optlock::Txn, accounts: [i64; 2], amount: i64, call: &Call<'_>) -> Result<i64, Error> {
     let attempt = call.begin();
     let mut changes = Vec::new();
     for (account, amount) in accounts.into_iter().zip([-amount, amount]) {
@@ -103,17 +104,16 @@ async fn versioned(txn: optlock::Txn, accounts: [i32; 2], amount: i64, call: &Ca
     Ok(attempt)
 }
 
-async fn locked(txn: optlock::Txn, accounts: [i32; 2], amount: i64, call: &Call<'_>) -> Result<i64, Error> {
+async fn locked(txn: optlock::Txn, accounts: [i64; 2], amount: i64, call: &Call<'_>) -> Result<i64, Error> {
     let attempt = call.begin();
     transfer(&txn, accounts, amount, attempt, call).await?;
     call.sends(attempt);
     Ok(attempt)
 }
 
-async fn verified(db: &DatabaseConnection, accounts: [i32; 2], amount: i64, call: &Call<'_>) -> Result<i64, Error> {
+async fn verified(db: &DatabaseConnection, accounts: [i64; 2], amount: i64, call: &Call<'_>) -> Result<i64, Error> {
     // Chosen once, for all attempts.
-    let key = call.begin();
-    call.receipt(key);
+    let key = call.number();
     let is_there = |db: DatabaseConnection| async move {
         let receipt = receipt::Entity::find_by_id(key).one(&db).await?;
         Ok::<_, Error>(receipt.is_some())
@@ -124,6 +124,8 @@ async fn verified(db: &DatabaseConnection, accounts: [i32; 2], amount: i64, call
             id: Set(key),
             writer: Set(attempt),
         };
+        // Keys of receipts are below those of rows.
+        call.inserts(attempt, -key);
         receipt.insert(&txn).await?;
         transfer(&txn, accounts, amount, attempt, call).await?;
         call.sends(attempt);
@@ -134,16 +136,16 @@ async fn verified(db: &DatabaseConnection, accounts: [i32; 2], amount: i64, call
 
 async fn transfer(
     txn: &optlock::Txn,
-    accounts: [i32; 2],
+    accounts: [i64; 2],
     amount: i64,
     attempt: i64,
     call: &Call<'_>,
 ) -> Result<(), Error> {
-    let rows = cell::Entity::lock_all(txn, accounts).await?.into_array::<2>()?;
+    let rows = row::Entity::lock_all(txn, accounts).await?.into_array::<2>()?;
     for (row, amount) in rows.into_iter().zip([-amount, amount]) {
         call.changes(attempt, &row);
         row.update(|row| {
-            row.amount += amount;
+            row.qty += amount;
             row.writer = attempt;
         })
         .await?;
@@ -151,15 +153,15 @@ async fn transfer(
     Ok(())
 }
 
-async fn read(db: &impl ConnectionTrait, id: i32) -> Result<cell::Model, Error> {
-    let row = cell::Entity::find_by_id(id).one(db).await?;
+async fn read(db: &impl ConnectionTrait, id: i64) -> Result<row::Model, Error> {
+    let row = row::Entity::find_by_id(id).one(db).await?;
     Ok(row.ok_or_else(|| DbErr::RecordNotFound(id.to_string()))?)
 }
 
-fn added(row: cell::Model, amount: i64, writer: i64) -> cell::ActiveModel {
-    let sum = row.amount + amount;
+fn added(row: row::Model, amount: i64, writer: i64) -> row::ActiveModel {
+    let sum = row.qty + amount;
     let mut change = row.into_active_model();
-    change.amount = Set(sum);
+    change.qty = Set(sum);
     change.writer = Set(writer);
     change
 }

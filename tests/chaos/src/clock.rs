@@ -1,0 +1,19 @@
+//! A clock that all processes of this machine share.
+
+use std::sync::LazyLock;
+use std::time::{Instant, UNIX_EPOCH};
+
+/// Read once, so that a clock that is set meanwhile does not reorder what happens in one process.
+static ORIGIN: LazyLock<(Instant, u64)> = LazyLock::new(|| {
+    let nanos = UNIX_EPOCH.elapsed().map_or(0, |since| since.as_nanos());
+    (Instant::now(), u64::try_from(nanos).unwrap_or(u64::MAX))
+});
+
+/// How far the clocks of two processes may be apart, in nanoseconds: each has read the machine's once.
+pub(crate) const TOLERANCE: u64 = 2_000_000;
+
+/// Nanoseconds.
+pub(crate) fn now() -> u64 {
+    let (origin, nanos) = *ORIGIN;
+    nanos + u64::try_from(origin.elapsed().as_nanos()).unwrap_or_default()
+}
