@@ -51,7 +51,7 @@ impl Work {
     /// Does it, and says by which attempt.
     pub(super) async fn run(self, db: &DatabaseConnection, random: &mut Rng, call: &Call<'_>) -> Result<i64, Error> {
         let counter = ACCOUNTS + random.i64(1..=COUNTERS);
-        let from = random.i64(..ACCOUNTS);
+        let from = random.i64(0..ACCOUNTS);
         let to = (from + random.i64(1..ACCOUNTS)) % ACCOUNTS;
         let accounts = [from + 1, to + 1];
         let amount = random.i64(1..=5);
