@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use optlock_history::{Access, Attempt, Id, Key, Outcome};
 
+use super::work::Work;
 use crate::clock;
 use crate::row;
 
@@ -126,11 +127,13 @@ impl Call<'_> {
         self.of(attempt, |trial| trial.may_be_done = true);
     }
 
-    /// Ends the call. Of an unknown one, the last attempt may be done; any of them if `any`.
-    pub(super) fn end(self, told: Told, any: bool) {
+    /// Ends the call.
+    pub(super) fn end(self, told: Told, work: Work) {
         let mut trials = self.attempts.into_inner().unwrap();
         let end = clock::now();
         let last = trials.len().saturating_sub(1);
+        // Only where the next attempt does not show that the one before was undone.
+        let any = work == Work::Verified;
         for (number, trial) in trials.iter_mut().enumerate() {
             let attempt = &mut trial.attempt;
             attempt.end = end;
@@ -139,6 +142,12 @@ impl Call<'_> {
                 Told::Unknown if trial.may_be_done && (any || number == last) => Outcome::Unknown,
                 _ => Outcome::Refused,
             };
+            if work == Work::Combine && attempt.outcome != Outcome::Committed {
+                // The row that it was handed may be one that nobody has stored.
+                for access in &mut attempt.accesses {
+                    access.read = None;
+                }
+            }
         }
         let attempts = trials.into_iter().map(|trial| trial.attempt);
         self.log.attempts.lock().unwrap().extend(attempts);

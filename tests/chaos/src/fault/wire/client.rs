@@ -50,7 +50,7 @@ impl Client {
                 self.told(work, err)
             }
         };
-        call.end(told, work == Work::Verified);
+        call.end(told, work);
         told
     }
 
