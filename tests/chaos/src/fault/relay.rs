@@ -211,6 +211,11 @@ impl Relay {
 
     /// Begins a fault; returns it if it ends the connection.
     fn begin(&mut self, what: What) -> Option<What> {
+        let is_held = self.stall.is_some() || self.hole.is_some();
+        if is_held && matches!(what, What::Stall(..) | What::BlackHole(..)) {
+            // Two at once could let through what comes after bytes that are held back or missing, which TCP never does.
+            return None;
+        }
         self.counts.faults.fetch_add(1, Ordering::Relaxed);
         let now = Instant::now();
         match what {
