@@ -33,7 +33,7 @@ const SERVERS: &[Backend] = &[Backend::Postgres, Backend::MariaDb];
 /// All that is shown, in this order.
 const PARTS: &[Part] = &[
     part!("wire", fault::wire::run, seconds: 10, share: 4, on: SERVERS),
-    part!("sweep", fault::sweep::run, seconds: 8, share: 1, on: SERVERS),
+    part!("sweep", fault::sweep::run, seconds: 8, share: 2, on: SERVERS),
 ];
 
 fn main() -> ExitCode {

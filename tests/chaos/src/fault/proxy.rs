@@ -138,7 +138,10 @@ impl Drop for Proxy {
         self.accepting.abort();
         // A poisoned lock has the tasks, too.
         let state = self.shared.state.lock();
-        state.unwrap_or_else(std::sync::PoisonError::into_inner).relays.abort_all();
+        state
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .relays
+            .abort_all();
     }
 }
 

@@ -86,7 +86,11 @@ impl Relay {
     pub(super) async fn run(mut self) {
         let (mut request, mut answer) = (vec![0; 16 * 1024], vec![0; 16 * 1024]);
         while self.has_ended != [true, true] {
-            let change = [self.stall, self.hole].into_iter().flatten().map(|(_, until)| until).min();
+            let change = [self.stall, self.hole]
+                .into_iter()
+                .flatten()
+                .map(|(_, until)| until)
+                .min();
             let (hears_client, hears_server) = (self.hears(Side::Client), self.hears(Side::Server));
             // An order is there ahead of the bytes that it is about: whoever gives it does so before they are sent.
             let event = tokio::select! {
@@ -132,7 +136,11 @@ impl Relay {
             self.forward(from, before).await;
             rest = after;
             if let Some(what) = self.begin(order.what) {
-                let rest = if from == Side::Client { rest.to_vec() } else { Vec::new() };
+                let rest = if from == Side::Client {
+                    rest.to_vec()
+                } else {
+                    Vec::new()
+                };
                 return Some((what, rest));
             }
             if rest.is_empty() {

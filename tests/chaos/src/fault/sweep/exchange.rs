@@ -1,4 +1,4 @@
-//! What is said between application and server while it is cut.
+//! What application and server say to each other until it is ended.
 
 use optlock::prelude::*;
 use optlock::{Backoff, Error, Fault, Policy, fault};
@@ -8,7 +8,7 @@ use super::super::receipt;
 use crate::row;
 
 /// One cut is one failure, so a second attempt is enough.
-const POLICY: Policy<'static> = Policy::new().attempts(3).backoff(Backoff::none());
+const POLICY: Policy<'static> = Policy::new().attempts(2).backoff(Backoff::none());
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Exchange {
@@ -26,6 +26,8 @@ pub(super) enum Told {
     Done,
     Undone(Fault),
     Unknown(Fault),
+    /// It has not waited for an answer.
+    Nothing,
 }
 
 impl Exchange {
@@ -69,7 +71,7 @@ impl Exchange {
     /// Whether there may be this outcome where one connection is lost, and nothing else goes wrong.
     pub(super) fn expects(self, told: Told) -> bool {
         match told {
-            Told::Done => true,
+            Told::Done | Told::Nothing => true,
             Told::Unknown(Fault::ConnectionLost) => self == Self::Update,
             // A transaction whose commit was not sent is redone.
             Told::Unknown(Fault::OutcomeUnknown) => self == Self::Transaction,

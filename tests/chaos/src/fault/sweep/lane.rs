@@ -6,7 +6,7 @@ use fastrand::Rng;
 use optlock::prelude::*;
 use sea_orm::{Database, QueryOrder, QuerySelect};
 
-use super::super::order::{Order, What};
+use super::super::order::{Order, Senders, What};
 use super::super::proxy::Proxy;
 use super::super::receipt;
 use super::super::session::{has_ended, session};
@@ -32,6 +32,15 @@ pub(super) struct Lane {
     rows: [row::Model; 2],
     writer: i64,
     tally: Tally,
+}
+
+/// What happens to an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Cut,
+    Reset,
+    /// Nothing more is passed on for a while, and the application does not wait for that.
+    Dropped,
 }
 
 impl Lane {
@@ -71,27 +80,70 @@ impl Lane {
         Ok((count(before.0, after.0)?, count(before.1, after.1)?))
     }
 
-    pub(super) async fn cut_at(&mut self, position: Position) -> Result<()> {
+    pub(super) async fn fail_at(&mut self, position: Position) -> Result<()> {
         let Position { exchange, when } = position;
         let session = self.open().await?;
-        let what = if self.random.bool() { What::Cut } else { What::Reset };
-        self.proxy.order(Order { when, what }, &mut self.random);
         self.writer += 1;
-        let told = tokio::time::timeout(BOUND, exchange.run(&self.db, &self.rows, self.writer)).await;
-        let told = told.map_err(|_| format!("{exchange:?}, {what:?} at {when:?}: no answer in {BOUND:?}"))?;
+        let end = *self
+            .random
+            .choice(&[End::Cut, End::Reset, End::Dropped])
+            .ok_or("no end")?;
+        let place = format!("{exchange:?}, {end:?} at {when:?}");
+        let faults = self.proxy.faults();
+        let what = match end {
+            End::Cut => What::Cut,
+            End::Reset => What::Reset,
+            End::Dropped => What::Stall(Senders::Both, 2 * BOUND),
+        };
+        self.proxy.order(Order { when, what }, &mut self.random);
+        let is_stalled = async {
+            while end != End::Dropped || self.proxy.faults() == faults {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let told = tokio::select! {
+            told = exchange.run(&self.db, &self.rows, self.writer) => told,
+            () = is_stalled => Told::Nothing,
+            () = tokio::time::sleep(BOUND) => return Err(format!("{place}: no answer in {BOUND:?}").into()),
+        };
+        self.proxy.calm();
+        // Outside of a transaction, sqlx 0.9 waits for ever for the rest of an answer to a PREPARE of MariaDB's that was dropped when it had been read in part.
+        let is_lost = exchange == Exchange::Update && self.backend == Backend::MariaDb;
+        if told == Told::Nothing && !is_lost && !self.is_back().await {
+            let what_is_wrong = "the connection has not come back to its pool";
+            self.tally.violations.push(format!("{place}: {what_is_wrong}"));
+        }
+        let rows = stored(&self.direct, self.ids());
+        if end == End::Dropped && tokio::time::timeout(BOUND, rows).await.is_err() {
+            self.tally.violations.push(format!("{place}: a transaction is open"));
+        }
         self.proxy.hang_up().await;
         has_ended(self.backend, &self.direct, session).await?;
 
         let rows = stored(&self.direct, self.ids()).await?;
         let before = std::mem::replace(&mut self.rows, rows);
-        let has_receipt = receipt::Entity::find_by_id(self.writer).one(&self.direct).await?.is_some();
+        let has_receipt = receipt::Entity::find_by_id(self.writer)
+            .one(&self.direct)
+            .await?
+            .is_some();
         self.tally.operations += 1;
-        self.tally.unknowns += u64::from(matches!(told, Told::Unknown(_)));
+        self.tally.unknowns += u64::from(matches!(told, Told::Unknown(_) | Told::Nothing));
         if let Some(what_is_wrong) = self.judge(exchange, &before, told, has_receipt) {
-            let place = format!("{exchange:?}, {what:?} at {when:?}, told {told:?}");
-            self.tally.violations.push(format!("{place}: {what_is_wrong}"));
+            self.tally
+                .violations
+                .push(format!("{place}, told {told:?}: {what_is_wrong}"));
         }
         Ok(())
+    }
+
+    /// Whether the pool has its connection back, or has closed it, now that nobody uses it.
+    async fn is_back(&self) -> bool {
+        let is_idle = async {
+            while self.in_use() > 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(BOUND, is_idle).await.is_ok()
     }
 
     pub(super) fn end(mut self) -> Tally {
@@ -103,18 +155,26 @@ impl Lane {
     async fn open(&self) -> Result<i64> {
         let session = tokio::time::timeout(BOUND, session(self.backend, &self.db)).await??;
         // The pool asks the connection whether it is alive when it gets it back, in a task of its own.
-        while self.idle() == 0 {
+        while self.in_use() > 0 {
             tokio::task::yield_now().await;
         }
         Ok(session)
     }
 
-    fn idle(&self) -> usize {
-        match self.backend {
-            Backend::Sqlite => 1,
-            Backend::Postgres => self.db.get_postgres_connection_pool().num_idle(),
-            Backend::MariaDb => self.db.get_mysql_connection_pool().num_idle(),
-        }
+    /// How many connections of the pool are not in it.
+    fn in_use(&self) -> usize {
+        let (size, idle) = match self.backend {
+            Backend::Sqlite => (0, 0),
+            Backend::Postgres => {
+                let pool = self.db.get_postgres_connection_pool();
+                (pool.size(), pool.num_idle())
+            }
+            Backend::MariaDb => {
+                let pool = self.db.get_mysql_connection_pool();
+                (pool.size(), pool.num_idle())
+            }
+        };
+        (size as usize).saturating_sub(idle)
     }
 
     fn ids(&self) -> [i64; 2] {
@@ -138,7 +198,10 @@ impl Lane {
         let undone = self.rows == *before;
         let is_other_row_as_before = self.rows[written..] == before[written..];
         if !(done && is_other_row_as_before || undone) {
-            return Some(format!("neither done once nor undone: {:?} after {before:?}", self.rows));
+            return Some(format!(
+                "neither done once nor undone: {:?} after {before:?}",
+                self.rows
+            ));
         }
         if has_receipt != (done && exchange == Exchange::Verified) {
             return Some("the row and its receipt are not both there".to_owned());
@@ -155,6 +218,8 @@ impl Lane {
 async fn stored(direct: &DatabaseConnection, ids: [i64; 2]) -> Result<[row::Model; 2]> {
     let select = row::Entity::find().filter(row::Column::Id.is_in(ids));
     // Without a transaction, the lock is waited for and given up at once.
-    let rows = QuerySelect::lock_exclusive(select.order_by_asc(row::Column::Id)).all(direct).await?;
+    let rows = QuerySelect::lock_exclusive(select.order_by_asc(row::Column::Id))
+        .all(direct)
+        .await?;
     rows.try_into().map_err(|rows| format!("not two rows: {rows:?}").into())
 }

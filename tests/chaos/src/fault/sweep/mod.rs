@@ -1,5 +1,5 @@
-//! Each byte of an exchange as the point of a crash: one connection after another is cut after the first, the second, the third byte of either side, and
-//! each time what the application was told is compared with what is stored.
+//! Each byte of an exchange as the point of a crash: after the first, the second, the third byte of either side, the connection is cut, or nothing more comes and the
+//! application gives up, and each time what it was told is compared with what is stored.
 
 mod exchange;
 mod lane;
@@ -26,7 +26,7 @@ const LANES: u32 = 5;
 /// Positions are tried in so many passes, each over the whole length, so that a few of them show much.
 const PASSES: usize = 8;
 
-/// Where one exchange is cut.
+/// Where one exchange is ended.
 #[derive(Clone, Copy, Debug)]
 struct Position {
     exchange: Exchange,
@@ -74,7 +74,7 @@ pub(crate) async fn run(stage: &Stage) -> Result<Tally> {
                 let Some(position) = positions.lock().unwrap().pop_front() else {
                     break;
                 };
-                lane.cut_at(position).await?;
+                lane.fail_at(position).await?;
             }
             Ok::<_, Box<dyn std::error::Error + Send + Sync>>(lane.end())
         });
@@ -85,7 +85,7 @@ pub(crate) async fn run(stage: &Stage) -> Result<Tally> {
     }
     direct.close().await?;
     tally.notes.push(format!(
-        "The sweep on {} has cut {} of {count} positions, in bytes of client and server: {}.",
+        "The sweep on {} has tried {} of {count} positions, in bytes of client and server: {}.",
         stage.backend.name(),
         tally.operations,
         lengths.join(", ")

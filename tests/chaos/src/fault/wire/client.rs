@@ -59,7 +59,10 @@ impl Client {
         match fault(err) {
             Fault::OutcomeUnknown => Told::Unknown,
             Fault::Other | Fault::Unclassified => {
-                self.log.calls().strange.push(format!("{work:?} has failed with {err:?}"));
+                self.log
+                    .calls()
+                    .strange
+                    .push(format!("{work:?} has failed with {err:?}"));
                 Told::Unknown
             }
             // A transaction whose commit was not sent is undone, whatever has become of its connection.

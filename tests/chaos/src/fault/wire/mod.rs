@@ -16,10 +16,11 @@ use sea_orm::{Database, TransactionTrait};
 use tokio::task::JoinSet;
 
 use super::proxy::Proxy;
-use super::session::all_have_ended;
 use super::receipt;
+use super::session::all_have_ended;
 use crate::Result;
 use crate::address::Address;
+use crate::backend::Backend;
 use crate::row;
 use crate::stage::Stage;
 use crate::tally::Tally;
@@ -77,6 +78,10 @@ pub(crate) async fn run(stage: &Stage) -> Result<Tally> {
 
     nemesis::haunt(&proxy, &mut stage.random(2), Instant::now() + stage.time).await;
     proxy.calm();
+    if stage.backend == Backend::MariaDb {
+        // sqlx 0.9 waits for ever on a connection whose statement was dropped when the answer to its PREPARE had been read in part.
+        proxy.hang_up().await;
+    }
     is_over.store(true, Ordering::Relaxed);
     let mut tally = Tally::default();
     let since = Instant::now();
@@ -88,7 +93,9 @@ pub(crate) async fn run(stage: &Stage) -> Result<Tally> {
     });
     match ended.await {
         Ok(outcome) => outcome?,
-        Err(_) => tally.violations.push(format!("not everybody is done {BOUND:?} after the faults")),
+        Err(_) => tally
+            .violations
+            .push(format!("not everybody is done {BOUND:?} after the faults")),
     }
     let took = since.elapsed();
     drop(clients);
@@ -170,7 +177,9 @@ async fn judge(
         last: row::seen(&last),
     };
     let writer = |receipt: &receipt::Model| Id(receipt.writer.cast_unsigned());
-    let receipts = receipts.iter().map(|receipt| (-receipt.id, Seen::by(writer(receipt), 1)));
+    let receipts = receipts
+        .iter()
+        .map(|receipt| (-receipt.id, Seen::by(writer(receipt), 1)));
     history.last.extend(receipts);
     let verdict = check(&history);
     tally.unknowns = verdict.unknown as u64;
@@ -181,11 +190,15 @@ async fn judge(
     let (accounts, counters): (Vec<_>, Vec<_>) = last.iter().partition(|row| row.id <= ACCOUNTS);
     let balance: i64 = accounts.iter().map(|row| row.qty).sum();
     if balance != ACCOUNTS * QUANTITY {
-        tally.violations.push(format!("the accounts hold {balance}: {accounts:?}"));
+        tally
+            .violations
+            .push(format!("the accounts hold {balance}: {accounts:?}"));
     }
     for counter in counters {
         if counter.qty - QUANTITY != counter.version - 1 {
-            tally.violations.push(format!("not one more in each version: {counter:?}"));
+            tally
+                .violations
+                .push(format!("not one more in each version: {counter:?}"));
         }
     }
     Ok(verdict)

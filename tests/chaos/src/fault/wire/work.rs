@@ -13,10 +13,14 @@ use super::{ACCOUNTS, COUNTERS};
 use crate::row;
 
 /// As of an application whose callers wait for half a second.
-const POLICY: Policy<'static> = Policy::new()
-    .attempts(12)
-    .deadline(Duration::from_millis(500))
-    .backoff(Backoff::full_jitter(Duration::from_millis(5), Duration::from_millis(50)));
+const POLICY: Policy<'static> =
+    Policy::new()
+        .attempts(12)
+        .deadline(Duration::from_millis(500))
+        .backoff(Backoff::full_jitter(
+            Duration::from_millis(5),
+            Duration::from_millis(50),
+        ));
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Work {
@@ -59,7 +63,11 @@ impl Work {
             Self::Update => POLICY.retry(|| update(db, counter, call)).await,
             Self::Modify => modify(POLICY, db, counter, call).await,
             Self::Combine => modify(POLICY.combine(), db, counter, call).await,
-            Self::Versioned => POLICY.transaction(db, |txn| versioned(txn, accounts, amount, call)).await,
+            Self::Versioned => {
+                POLICY
+                    .transaction(db, |txn| versioned(txn, accounts, amount, call))
+                    .await
+            }
             Self::Locked => POLICY.transaction(db, |txn| locked(txn, accounts, amount, call)).await,
             Self::Verified => verified(db, accounts, amount, call).await,
         }
