@@ -17,6 +17,25 @@ pub(super) async fn session(backend: Backend, db: &DatabaseConnection) -> Result
     number(db, sql.to_owned()).await
 }
 
+/// Whether a session of this pool, with nothing going on in it, is within a transaction.
+pub(super) async fn is_in_transaction(
+    backend: Backend,
+    db: &DatabaseConnection,
+    direct: &DatabaseConnection,
+    session: i64,
+) -> Result<bool> {
+    let open = match backend {
+        Backend::Sqlite => 0,
+        Backend::Postgres => {
+            let condition = format!("pid = {session} AND state LIKE 'idle in transaction%'");
+            let sql = format!("SELECT COUNT(*) FROM pg_stat_activity WHERE {condition}");
+            number(direct, sql).await?
+        }
+        Backend::MariaDb => number(db, "SELECT CAST(@@in_transaction AS SIGNED)".to_owned()).await?,
+    };
+    Ok(open > 0)
+}
+
 /// Waits until a session has ended, with all that it had begun.
 pub(super) async fn has_ended(backend: Backend, db: &DatabaseConnection, session: i64) -> Result<()> {
     let condition = backend.pick("", "pid = ", "id = ");

@@ -9,7 +9,7 @@ use sea_orm::{Database, QueryOrder, QuerySelect};
 use super::super::order::{Order, Senders, What};
 use super::super::proxy::Proxy;
 use super::super::receipt;
-use super::super::session::{has_ended, session};
+use super::super::session::{has_ended, is_in_transaction, session};
 use super::Position;
 use super::exchange::{Exchange, Told};
 use crate::Result;
@@ -109,13 +109,14 @@ impl Lane {
         self.proxy.calm();
         // Outside of a transaction, sqlx 0.9 waits for ever for the rest of an answer to a PREPARE of MariaDB's that was dropped when it had been read in part.
         let is_lost = exchange == Exchange::Update && self.backend == Backend::MariaDb;
-        if told == Told::Nothing && !is_lost && !self.is_back().await {
-            let what_is_wrong = "the connection has not come back to its pool";
-            self.tally.violations.push(format!("{place}: {what_is_wrong}"));
-        }
-        let rows = stored(&self.direct, self.ids());
-        if end == End::Dropped && tokio::time::timeout(BOUND, rows).await.is_err() {
-            self.tally.violations.push(format!("{place}: a transaction is open"));
+        if told == Told::Nothing && !is_lost {
+            if !self.is_back().await {
+                let what_is_wrong = "the connection has not come back to its pool";
+                self.tally.violations.push(format!("{place}: {what_is_wrong}"));
+            } else if is_in_transaction(self.backend, &self.db, &self.direct, session).await? {
+                let what_is_wrong = "the connection has come back within a transaction";
+                self.tally.violations.push(format!("{place}: {what_is_wrong}"));
+            }
         }
         self.proxy.hang_up().await;
         has_ended(self.backend, &self.direct, session).await?;

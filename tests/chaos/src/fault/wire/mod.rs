@@ -91,16 +91,16 @@ pub(crate) async fn run(stage: &Stage) -> Result<Tally> {
         }
         are_usable(&pools).await
     });
-    match ended.await {
-        Ok(outcome) => outcome?,
-        Err(_) => tally
-            .violations
-            .push(format!("not everybody is done {BOUND:?} after the faults")),
-    }
+    tally.faults = proxy.faults();
+    let Ok(ended) = ended.await else {
+        let violation = format!("not everybody is done {BOUND:?} after the faults");
+        tally.violations.push(violation);
+        return Ok(tally);
+    };
+    ended?;
     let took = since.elapsed();
     drop(clients);
 
-    tally.faults = proxy.faults();
     let verdict = judge(&address, pools, proxy, &log, first, &mut tally).await?;
     tally.notes.push(format!(
         "Through the proxy on {}: {} committed, and {} of {} unknown attempts were done. The last client was done {:.1} s after the last fault.",
