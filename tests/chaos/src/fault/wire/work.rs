@@ -61,8 +61,8 @@ impl Work {
         let amount = random.i64(1..=5);
         match self {
             Self::Update => POLICY.retry(|| update(db, counter, call)).await,
-            Self::Modify => modify(POLICY, db, counter, call).await,
-            Self::Combine => modify(POLICY.combine(), db, counter, call).await,
+            Self::Modify => modify(&POLICY, db, counter, call).await,
+            Self::Combine => modify(&POLICY.combine(), db, counter, call).await,
             Self::Versioned => {
                 POLICY
                     .transaction(db, |txn| versioned(txn, accounts, amount, call))
@@ -84,7 +84,7 @@ async fn update(db: &DatabaseConnection, counter: i64, call: &Call<'_>) -> Resul
     Ok(attempt)
 }
 
-async fn modify(policy: Policy<'_>, db: &DatabaseConnection, counter: i64, call: &Call<'_>) -> Result<i64, Error> {
+async fn modify(policy: &Policy<'_>, db: &DatabaseConnection, counter: i64, call: &Call<'_>) -> Result<i64, Error> {
     let mut last = 0;
     let change = |row: &mut row::Model| {
         last = call.begin_late();
