@@ -22,7 +22,7 @@ use crate::backend::Backend;
 
 /// All of it ends when this is dropped.
 pub(crate) struct Proxy {
-    port: u16,
+    address: SocketAddr,
     shared: Arc<Shared>,
     accepting: AbortHandle,
 }
@@ -44,36 +44,41 @@ struct State {
 
 impl Proxy {
     /// Starts a proxy to the server of this database on a free loopback port.
-    pub(crate) async fn start(address: &Address) -> Result<Self> {
-        let server = match address.backend {
+    pub(crate) async fn start(of: &Address) -> Result<Self> {
+        let server = match of.backend {
             Backend::Sqlite => return Err("SQLite has no server".into()),
             Backend::Postgres => {
-                let options = PgConnectOptions::from_str(&address.url)?;
+                let options = PgConnectOptions::from_str(&of.url)?;
                 (options.get_host().to_owned(), options.get_port())
             }
             Backend::MariaDb => {
-                let options = MySqlConnectOptions::from_str(&address.url)?;
+                let options = MySqlConnectOptions::from_str(&of.url)?;
                 (options.get_host().to_owned(), options.get_port())
             }
         };
         let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
-        let port = listener.local_addr()?.port();
+        let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
             server,
             counts: Arc::default(),
             state: Mutex::default(),
         });
         Ok(Self {
-            port,
+            address,
             accepting: tokio::spawn(accept(listener, Arc::clone(&shared))).abort_handle(),
             shared,
         })
     }
 
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// How a pool is made whose connections go through the proxy. Without TLS, which would hide a COMMIT;
     /// on PostgreSQL, sessions have the schema as the name of their application.
     pub(crate) fn options(&self, address: &Address, connections: u32) -> ConnectOptions {
-        let port = self.port;
+        let port = self.address.port();
         let name = address.schema.clone().unwrap_or_default();
         let mut options = address.options(connections);
         options

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use optlock::prelude::*;
 use optlock_history::{History, Id, Seen, Verdict, check};
 use sea_orm::{Database, TransactionTrait};
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use super::proxy::Proxy;
@@ -150,15 +151,20 @@ async fn judge(
     first: Vec<row::Model>,
     tally: &mut Tally,
 ) -> Result<Verdict> {
-    for pool in pools {
-        tokio::time::timeout(BOUND, pool.close()).await??;
-    }
+    let listener = proxy.address();
+    // Ends all connections, which the pools still hold.
     drop(proxy);
     let server = address.backend.url().ok_or("there is no server")?;
     let server = Database::connect(server).await?;
     let name = address.schema.as_deref().or(address.url.rsplit('/').next());
     all_have_ended(address.backend, &server, name.unwrap_or_default()).await?;
     server.close().await?;
+    if TcpStream::connect(listener).await.is_ok() {
+        tally.violations.push("the proxy is still there".to_owned());
+    }
+    for pool in pools {
+        tokio::time::timeout(BOUND, pool.close()).await??;
+    }
 
     let direct = address.connect(1).await?;
     let last = row::all(&direct).await?;
