@@ -6,7 +6,7 @@ use sea_orm::DatabaseConnection;
 use tracing::Instrument;
 
 use super::attempt::{attempt, call};
-use crate::backend::Fault;
+use crate::backend::{Fault, Redo};
 use crate::error::{Classify, Error};
 use crate::policy::{Policy, Run, Undone};
 use crate::txn::{TransactionOutput, Txn};
@@ -46,7 +46,8 @@ impl Policy<'_> {
     ///
     /// # Errors
     ///
-    /// As [`transaction`](Self::transaction); [`Error::OutcomeUnknown`] if `verify` has not found out.
+    /// As [`transaction`](Self::transaction); [`Error::OutcomeUnknown`] if `verify` has not found out, or if it has said no and no further attempt was
+    /// a success or met an error that counts, since the lost commit may still arrive.
     ///
     /// # Cancel safety
     ///
@@ -115,7 +116,12 @@ impl Policy<'_> {
                     (failed.fault, failed.undone)
                 };
                 if run.failed(fault, undone).await.is_err() {
-                    return Err(failed.error);
+                    // The lost commit may still arrive, and a fault that another attempt could get past says nothing of it.
+                    let lost = lost.filter(|_| fault.redo() != Redo::Never);
+                    return Err(match lost {
+                        Some(commit) => E::from(commit.unknown.into()),
+                        None => failed.error,
+                    });
                 }
             }
         };

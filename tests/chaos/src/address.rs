@@ -59,11 +59,6 @@ impl Address {
     pub(crate) async fn connect(&self, connections: u32) -> Result<DatabaseConnection> {
         Ok(Database::connect(self.options(connections)).await?)
     }
-
-    /// The same database by another way to its server, such as through a proxy.
-    pub(crate) fn by(&self, url: String) -> Self {
-        Self { url, ..self.clone() }
-    }
 }
 
 fn single(url: &str) -> ConnectOptions {

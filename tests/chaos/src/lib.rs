@@ -12,6 +12,7 @@ mod backend;
 mod client;
 mod clock;
 mod crew;
+mod fault;
 mod interleaving;
 mod job;
 mod kill;
@@ -51,6 +52,8 @@ const PARTS: &[Part] = &[
     part!("kill-application-bank", kill::bank_of_killed, seconds: 2, share: 1),
     part!("kill-server", kill::server, seconds: 4, share: 1, on: &Backend::SERVERS),
     part!("full", kill::full, seconds: 2, share: 1, on: &[Backend::Sqlite]),
+    part!("wire", fault::wire::run, seconds: 8, share: 3, on: &Backend::SERVERS),
+    part!("sweep", fault::sweep::run, seconds: 8, share: 2, on: &Backend::SERVERS),
     part!("model", model::run, seconds: 8, share: 2),
     part!("interleavings", interleaving::run, seconds: 20, share: 0),
 ];

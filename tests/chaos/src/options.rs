@@ -54,7 +54,7 @@ impl Options {
                     let name = value()?;
                     options.backend = Some(Backend::from_name(name).ok_or_else(|| format!("no database `{name}`"))?);
                 }
-                "--part" => options.part = value()?.to_owned(),
+                "--part" => value()?.clone_into(&mut options.part),
                 "--seed" => options.seed = value()?.parse()?,
                 "--out" => options.out = Some(value()?.into()),
                 _ => return Err(format!("no option `{argument}`\n\n{USAGE}").into()),

@@ -23,6 +23,7 @@ cases![
     an_attempt_that_meets_the_row_of_a_lost_one_asks_again,
     a_question_that_keeps_failing_leaves_the_outcome_unknown,
     a_question_that_is_never_answered_yes_ends_with_the_attempts,
+    a_loss_after_a_lost_answer_leaves_the_outcome_unknown,
     a_rollback_that_fails_does_not_hide_the_error;
 ];
 
@@ -275,6 +276,27 @@ async fn a_question_that_is_never_answered_yes_ends_with_the_attempts(context: C
         .unwrap_err();
     assert!(matches!(err.downcast_ref(), Some(Error::OutcomeUnknown(_))), "{err:?}");
     assert_eq!((calls.count(), asked.count(), proxy.cuts()), (3, 3, 3));
+    assert_eq!(quantities(&context).await?, [10, 20, 30]);
+    Ok(())
+}
+
+/// The lost commit may still arrive, and what the last attempt has met says nothing of it.
+async fn a_loss_after_a_lost_answer_leaves_the_outcome_unknown(context: Context) -> Outcome {
+    let (proxy, db) = through_proxy(&context).await?;
+    proxy.cut(Cut::BeforeCommit);
+    let calls = Calls::default();
+    let err = PATIENT
+        .attempts(2)
+        .transaction_verified(&db, has_order, |txn| {
+            if calls.next() == 2 {
+                proxy.cut(Cut::OnStatement("INSERT"));
+            }
+            async move { order(&txn).await }
+        })
+        .await
+        .unwrap_err();
+    assert!(matches!(err.downcast_ref(), Some(Error::OutcomeUnknown(_))), "{err:?}");
+    assert_eq!(proxy.cuts(), 2);
     assert_eq!(quantities(&context).await?, [10, 20, 30]);
     Ok(())
 }

@@ -180,15 +180,14 @@ mod tests {
     use crate::servers::directory::Directory;
 
     /// Starts a server made of shell scripts: the n-th attempt runs the n-th script, and the probe succeeds.
-    fn start(scripts: &[&str]) -> Result<Daemon> {
+    fn start(scripts: &'static [&str]) -> Result<Daemon> {
         let directory = Directory::create()?;
         let attempt = Cell::new(0);
-        let server = |_| shell(scripts[attempt.replace(attempt.get() + 1).min(scripts.len() - 1)]);
+        let server = move |_| shell(scripts[attempt.replace(attempt.get() + 1).min(scripts.len() - 1)]);
         // Gives a server that ends at once the time to do so.
         let probe = |_| shell("sleep 0.2");
         let log = Log::new(directory.path().join("log"));
-        let daemon = Daemon::start(StopSignal::Terminate, &log, server, probe);
-        daemon.map(|(daemon, _)| daemon)
+        Daemon::start(StopSignal::Terminate, &log, server, probe)
     }
 
     fn shell(script: &str) -> Command {
@@ -213,6 +212,18 @@ mod tests {
         assert!(check()?.success());
         drop(daemon);
         assert!(!check()?.success());
+        Ok(())
+    }
+
+    #[test]
+    fn a_server_that_is_killed_comes_back() -> Result<()> {
+        let mut daemon = start(&["exec sleep 60"])?;
+        let (before, port) = (daemon.child.id(), daemon.port());
+        // What it says goes to a file, whose folder is gone with the start.
+        daemon.log = Log::new(std::path::PathBuf::from("/dev/null"));
+        daemon.crash()?;
+        assert_ne!(daemon.child.id(), before);
+        assert_eq!(daemon.port(), port);
         Ok(())
     }
 

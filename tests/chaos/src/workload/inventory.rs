@@ -38,9 +38,9 @@ pub(super) async fn step(client: &mut Client) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn wrongs(rows: &[row::Model]) -> Result<Vec<String>> {
+pub(super) fn wrongs(rows: &[row::Model]) -> Vec<String> {
     let oversold = rows.iter().filter(|row| row.qty < 0);
-    Ok(oversold
+    oversold
         .map(|row| format!("product {} is oversold: {}", row.id, row.qty))
-        .collect())
+        .collect()
 }

@@ -95,9 +95,9 @@ impl Workload {
     /// What is wrong with the rows in the end, besides what a history says of their versions.
     pub(crate) async fn wrongs(self, db: &DatabaseConnection) -> Result<Vec<String>> {
         match self {
-            Self::Counter | Self::Batch => counter::wrongs(&row::all(db).await?),
+            Self::Counter | Self::Batch => Ok(counter::wrongs(&row::all(db).await?)),
             Self::BankVersioned | Self::BankLocked | Self::BankSerializable => bank::wrongs(&row::all(db).await?),
-            Self::Inventory => inventory::wrongs(&row::all(db).await?),
+            Self::Inventory => Ok(inventory::wrongs(&row::all(db).await?)),
             Self::Nested => nested::wrongs(db).await,
         }
     }
