@@ -1,6 +1,6 @@
 //! What threads share in `optlock-core`, under schedules that are chosen one by one, by [Shuttle](https://docs.rs/shuttle).
 //!
-//! The files of the core are included as they are; what they share is Shuttle's ([`sync`]), but for Tokio's locks, each of which is one step. Shuttle's memory is sequentially consistent: what a weaker
+//! The files of the core are included as they are; what they share is Shuttle's (`sync`), but for Tokio's locks, each of which is one step. Shuttle's memory is sequentially consistent: what a weaker
 //! order of its own would do to an atomic is not seen. Here no two atomics depend on each other.
 
 // The tests of the files that are included run in the core.
