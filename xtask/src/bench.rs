@@ -29,7 +29,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<ExitCode> {
                 build.env_remove(&name);
             }
         }
-        succeed(&mut build)?;
+        workspace::succeed(&mut build)?;
     }
     // Alive until the benchmark has ended.
     let servers = Servers::durable(&needed(arguments))?;
@@ -46,16 +46,6 @@ pub(crate) fn run(arguments: &[&str]) -> Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
-}
-
-fn succeed(command: &mut Command) -> Result<()> {
-    let status = command
-        .status()
-        .map_err(Error::while_doing(format_args!("start {command:?}")))?;
-    if status.success() {
-        return Ok(());
-    }
-    Err(Error::new(format!("{command:?} failed: {status}")))
 }
 
 /// The servers that a benchmark with these options asks for.

@@ -55,16 +55,7 @@ pub(crate) fn run() -> Result<ExitCode> {
 }
 
 fn step(name: &str, command: &mut Command) -> Result<()> {
-    timed(name, || {
-        let status = command
-            .status()
-            .map_err(Error::while_doing(format_args!("start {command:?}")))?;
-        if status.success() {
-            Ok(())
-        } else {
-            Err(Error::new(format!("{command:?} failed: {status}")))
-        }
-    })
+    timed(name, || workspace::succeed(command))
 }
 
 fn timed(name: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {

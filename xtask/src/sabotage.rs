@@ -179,7 +179,7 @@ pub(crate) fn check() -> Result<()> {
     }
     for patch in all {
         let mut git = Command::new("git");
-        succeed(git.args(["apply", "--check", &patch]).current_dir(workspace::root()))?;
+        workspace::succeed(git.args(["apply", "--check", &patch]).current_dir(workspace::root()))?;
     }
     Ok(())
 }
@@ -216,15 +216,5 @@ fn apply(tree: &Path, arguments: &[&str]) -> Result<()> {
     git.arg("apply").args(arguments).current_dir(tree);
     // Else it takes the copy for a part of the repository around it, and applies nothing there.
     git.env("GIT_CEILING_DIRECTORIES", workspace::root().join("target"));
-    succeed(&mut git)
-}
-
-fn succeed(command: &mut Command) -> Result<()> {
-    let status = command
-        .status()
-        .map_err(Error::while_doing(format_args!("start {command:?}")))?;
-    if status.success() {
-        return Ok(());
-    }
-    Err(Error::new(format!("{command:?} failed: {status}")))
+    workspace::succeed(&mut git)
 }

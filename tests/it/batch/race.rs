@@ -196,14 +196,7 @@ async fn deletes_of_other_rows_do_not_meet(context: Context) -> Outcome {
 }
 
 async fn updates_of_other_rows_by_keys_of_text_do_not_meet(context: Context) -> Outcome {
-    context.create(by_text::Entity).await?;
-    let values: Vec<_> = (0..400).map(|id| format!("('k{id:03}', 0, 1)")).collect();
-    context
-        .sql(&format!(
-            "INSERT INTO keyed (id, qty, version) VALUES {}",
-            values.join(", ")
-        ))
-        .await?;
+    create_named(&context).await?;
     let db = context.connect(2).await?;
     let start = Arc::new(Barrier::new(HALVES));
     let mut tasks = JoinSet::new();
@@ -233,14 +226,7 @@ async fn updates_of_other_rows_by_keys_of_text_do_not_meet(context: Context) -> 
 async fn no_other_row_is_waited_for(context: Context) -> Outcome {
     item::create(&context).await?;
     super::large::fill(&context, 400).await?;
-    context.create(by_text::Entity).await?;
-    let values: Vec<_> = (0..400).map(|id| format!("('k{id:03}', 0, 1)")).collect();
-    context
-        .sql(&format!(
-            "INSERT INTO keyed (id, qty, version) VALUES {}",
-            values.join(", ")
-        ))
-        .await?;
+    create_named(&context).await?;
     let numbered = item::Entity::find().filter(item::Column::Id.lt(400)).order_by_id_asc();
     let named = by_text::Entity::find()
         .filter(by_text::Column::Id.lt("k399"))
@@ -285,6 +271,18 @@ async fn no_other_row_is_waited_for(context: Context) -> Outcome {
     }
     other.rollback().await?;
     Ok(())
+}
+
+/// Four hundred rows with keys of text.
+async fn create_named(context: &Context) -> Outcome {
+    context.create(by_text::Entity).await?;
+    let values: Vec<_> = (0..400).map(|id| format!("('k{id:03}', 0, 1)")).collect();
+    context
+        .sql(&format!(
+            "INSERT INTO keyed (id, qty, version) VALUES {}",
+            values.join(", ")
+        ))
+        .await
 }
 
 /// A policy that must have nothing to do.
