@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Error, Result};
 use crate::servers::Servers;
@@ -17,9 +17,11 @@ pub(crate) fn listen(servers: &Arc<Mutex<Servers>>) -> Result<String> {
         .local_addr()
         .map_err(Error::while_doing("listen for the tests"))?;
     let names: Vec<_> = lock(servers).names().collect();
-    let servers = Arc::clone(servers);
+    // Not as one of those who keep them: whoever drops them waits until they have stopped.
+    let servers = Arc::downgrade(servers);
     std::thread::spawn(move || {
         for connection in listener.incoming().flatten() {
+            let Some(servers) = servers.upgrade() else { break };
             if let Err(error) = serve(connection, &servers) {
                 error.report();
             }
@@ -43,6 +45,6 @@ fn serve(mut connection: TcpStream, servers: &Mutex<Servers>) -> Result<()> {
 }
 
 /// The servers, for a moment.
-pub(crate) fn lock(servers: &Mutex<Servers>) -> std::sync::MutexGuard<'_, Servers> {
+pub(crate) fn lock(servers: &Mutex<Servers>) -> MutexGuard<'_, Servers> {
     servers.lock().unwrap_or_else(PoisonError::into_inner)
 }

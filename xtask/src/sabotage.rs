@@ -83,6 +83,7 @@ const SABOTEURS: &[Saboteur] = &[
         &["postgres::bank-versioned", "mariadb::bank-versioned"],
     ),
     saboteur("commit-error-swallowed", "chaos", &["sqlite::full"]),
+    saboteur("lost-commit-redone", "chaos", &["postgres::sweep", "mariadb::sweep"]),
     saboteur("transactions-miscounted", "chaos", &["sqlite::full"]),
     saboteur("transactions-miscounted", "it", &["sqlite::runner::full"]),
     saboteur("returning-first-row", "it", &["sqlite::journal"]),
@@ -98,6 +99,9 @@ const SABOTEURS: &[Saboteur] = &[
 ];
 
 pub(crate) fn run(arguments: &[&str]) -> Result<ExitCode> {
+    if let Some(unknown) = arguments.iter().find(|name| !is_known(name)) {
+        return Err(Error::new(format!("there is no saboteur `{unknown}`")));
+    }
     let tree = copy()?;
     let mut unnoticed = patches(&tree, arguments)?;
     apply(&tree, &[PATCH])?;
@@ -137,22 +141,38 @@ pub(crate) fn run(arguments: &[&str]) -> Result<ExitCode> {
     })
 }
 
+fn is_known(name: &str) -> bool {
+    let of_packages = PACKAGES
+        .iter()
+        .filter_map(|(_, folder)| patches_in(folder).ok())
+        .flatten();
+    SABOTEURS.iter().any(|saboteur| saboteur.name == name) || of_packages.into_iter().any(|(known, _)| known == name)
+}
+
 /// Applies the patches of the packages one after the other. How many of them nobody has noticed.
 fn patches(tree: &Path, names: &[&str]) -> Result<usize> {
+    let cargo = |arguments: &[&str]| {
+        let mut cargo = workspace::cargo(arguments);
+        cargo.env("CARGO_TARGET_DIR", workspace::root().join("target"));
+        cargo.current_dir(tree).stdout(Stdio::null()).stderr(Stdio::null());
+        cargo
+    };
     let mut unnoticed = 0;
     for (package, folder) in PACKAGES {
-        for (name, patch) in patches_in(folder)? {
-            if !names.is_empty() && !names.contains(&name.as_str()) {
-                continue;
-            }
+        let chosen = |(name, _): &(String, String)| names.is_empty() || names.contains(&name.as_str());
+        let patches: Vec<_> = patches_in(folder)?.into_iter().filter(chosen).collect();
+        if !patches.is_empty() {
+            workspace::succeed(&mut cargo(&["test", "--quiet", "--package", package]))?;
+        }
+        for (name, patch) in patches {
             apply(tree, &[&patch])?;
-            let mut cargo = workspace::cargo(&["test", "--quiet", "--package", package]);
-            cargo.env("CARGO_TARGET_DIR", workspace::root().join("target"));
-            cargo.current_dir(tree).stdout(Stdio::null()).stderr(Stdio::null());
-            let status = cargo.status().map_err(Error::while_doing("start cargo"))?;
+            // What does not compile shows nothing.
+            workspace::succeed(&mut cargo(&["test", "--quiet", "--no-run", "--package", package]))?;
+            let status = cargo(&["test", "--quiet", "--package", package]).status();
+            let is_noticed = !status.map_err(Error::while_doing("start cargo"))?.success();
             apply(tree, &["--reverse", &patch])?;
-            unnoticed += usize::from(status.success());
-            let verdict = if status.success() { "NOT NOTICED" } else { "noticed" };
+            unnoticed += usize::from(!is_noticed);
+            let verdict = if is_noticed { "noticed" } else { "NOT NOTICED" };
             println!("{name}: {verdict} by {package}");
         }
     }
@@ -192,6 +212,13 @@ fn copy() -> Result<PathBuf> {
         .current_dir(root)
         .output()
         .map_err(Error::while_doing("list the files"))?;
+    // What has left version control is not to stay.
+    match fs::remove_dir_all(&tree) {
+        Err(err) if err.kind() != std::io::ErrorKind::NotFound => {
+            return Err(Error::while_doing("remove the last copy")(err));
+        }
+        _ => {}
+    }
     let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
     for file in listed.split('\0').filter(|file| !file.is_empty()) {
         copy_file(&root.join(file), &tree.join(file)).map_err(Error::while_doing(format_args!("copy {file}")))?;
@@ -199,16 +226,11 @@ fn copy() -> Result<PathBuf> {
     Ok(tree)
 }
 
-/// Not if it is the same already: what is older than its build is not built again.
 fn copy_file(from: &Path, to: &Path) -> std::io::Result<()> {
-    let content = fs::read(from)?;
-    if fs::read(to).is_ok_and(|old| old == content) {
-        return Ok(());
-    }
     if let Some(parent) = to.parent() {
         fs::create_dir_all(parent)?;
     }
-    fs::write(to, content)
+    fs::copy(from, to).map(drop)
 }
 
 fn apply(tree: &Path, arguments: &[&str]) -> Result<()> {

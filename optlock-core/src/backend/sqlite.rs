@@ -48,8 +48,8 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
         aborted_probe: None,
         // `RAISE(ROLLBACK)`, `ON CONFLICT ROLLBACK`, a full disk, an interrupt.
         ended_probe: Some("BEGIN"),
-        // sqlx's own name for the first nested one. A savepoint outside of a transaction begins one, which its release commits.
-        empty: Some("SAVEPOINT _sqlx_savepoint_1"),
+        // Fails within a transaction. sqlx's own name for the first nested one; a savepoint outside of a transaction begins one, which its release commits.
+        empty: Some("BEGIN; ROLLBACK; SAVEPOINT _sqlx_savepoint_1"),
         finishes_statements: false,
         finishes_begin: false,
         is_setting: |sql| sql.starts_with("PRAGMA busy_timeout"),

@@ -10,8 +10,8 @@ use crate::backend::{LockUnit, capabilities, pool};
 use crate::clock::TOKIO_CLOCK;
 use crate::queue::{Queue, Turn};
 
-/// Shorter than in the queue of a row: a future that nobody polls would hold up the writes to all of them, and what follows is no worse than to be without
-/// a queue. No write of a row takes as long.
+/// Shorter than in the queue of a row: a future that nobody polls would hold up the writes to all of them, as would somebody else's long transaction. Those who
+/// go on then meet in the database, as they would without a queue.
 const STANDSTILL: Duration = Duration::from_millis(500);
 
 /// Stands for all rows of a database.

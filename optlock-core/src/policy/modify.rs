@@ -41,7 +41,7 @@ impl Policy<'_> {
     /// Lets the callers of [`modify`](Self::modify) in this process who want the same row get in each other's way, as those of other processes
     /// do. Without it they queue up, in memory and ahead of the pool, so that none of them conflicts with another; on SQLite, those who want
     /// different rows do so for the write, too. A queue in which nothing moves
-    /// for five seconds is left by those who wait in it. The wait counts neither as an attempt nor, ahead of the first one, for the deadline.
+    /// for five seconds, half a second where it is for the write, is left by those who wait in it. The wait counts neither as an attempt nor, ahead of the first one, for the deadline.
     pub const fn never_queue(mut self) -> Self {
         self.queueing = Queueing::Never;
         self

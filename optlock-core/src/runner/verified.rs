@@ -6,7 +6,7 @@ use sea_orm::DatabaseConnection;
 use tracing::Instrument;
 
 use super::attempt::{attempt, call};
-use crate::backend::{Fault, Redo};
+use crate::backend::Fault;
 use crate::error::{Classify, Error};
 use crate::policy::{Policy, Run, Undone};
 use crate::txn::{TransactionOutput, Txn};
@@ -116,15 +116,22 @@ impl Policy<'_> {
                     (failed.fault, failed.undone)
                 };
                 if run.failed(fault, undone).await.is_err() {
-                    // The lost commit may still arrive, and a fault that another attempt could get past says nothing of it.
-                    let lost = lost.filter(|_| fault.redo() != Redo::Never);
                     return Err(match lost {
-                        Some(commit) => E::from(commit.unknown.into()),
-                        None => failed.error,
+                        Some(commit) if !is_decided(fault) => {
+                            tracing::warn!(%fault, "the attempts have ended, and an earlier commit may still arrive");
+                            E::from(commit.unknown.into())
+                        }
+                        _ => failed.error,
                     });
                 }
             }
         };
         attempts.instrument(tracing::debug_span!("optlock.transaction")).await
     }
+}
+
+/// Whether it is the work, or the schema, that does not want what was to be done. Any other fault is one of the circumstances, and says nothing of a
+/// commit that was lost before.
+fn is_decided(fault: Fault) -> bool {
+    fault.is_constraint() || matches!(fault, Fault::Blocked | Fault::Raised | Fault::Other)
 }

@@ -26,11 +26,12 @@ pub(super) async fn rollback(txn: DatabaseTransaction, empty: &'static str) -> R
 
 /// Has the driver end a transaction in which there is nothing.
 async fn let_go(txn: DatabaseTransaction, empty: &'static str) {
-    let ended = async {
-        txn.execute_unprepared(empty).await?;
-        txn.commit().await
+    let ended = match txn.execute_unprepared(empty).await {
+        Ok(_) => txn.commit().await,
+        // Something is open after all, and must not be stored.
+        Err(_) => txn.rollback().await,
     };
-    if let Err(err) = ended.await {
-        tracing::warn!(error = %err, "a connection goes back to its pool within a transaction");
+    if let Err(err) = ended {
+        tracing::warn!(error = %err, "a connection may go back to its pool within a transaction");
     }
 }

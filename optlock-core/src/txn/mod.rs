@@ -25,14 +25,14 @@ use crate::to_its_end::to_its_end;
 /// The runner's half of a transaction whose handle the closure has.
 pub(crate) struct OwnedTransaction {
     slot: Arc<Slot>,
-    is_of_a_pool: bool,
+    /// What an empty transaction is begun with, where this one must be ended by SQL of ours.
+    empty: Option<&'static str>,
 }
 
 /// A transaction whose handle is gone.
 pub(crate) struct Ended {
     taken: Taken,
     finishes: bool,
-    /// What an empty transaction is begun with, where it must be ended by SQL of ours.
     empty: Option<&'static str>,
     after_commit: Vec<AfterCommit>,
 }
@@ -40,13 +40,15 @@ pub(crate) struct Ended {
 impl OwnedTransaction {
     /// Begins a transaction on a connection of the pool.
     pub(crate) async fn begin(db: &DatabaseConnection, options: TransactionOptions) -> Result<Self, DbErr> {
-        let finishes = capabilities(db.get_database_backend()).transactions.finishes_begin;
-        let is_of_a_pool = pool(db).is_some();
+        let transactions = capabilities(db.get_database_backend()).transactions;
+        let finishes = transactions.finishes_begin;
+        // It is the driver with a pool that loses count.
+        let empty = transactions.empty.filter(|_| pool(db).is_some());
         let db = db.clone();
         let txn = to_its_end(finishes, async move { db.begin_with_options(options).await }).await?;
         Ok(Self {
             slot: Slot::new(txn),
-            is_of_a_pool,
+            empty,
         })
     }
 
@@ -67,11 +69,11 @@ impl OwnedTransaction {
         let Some(taken) = taken else {
             return Err(Escaped::new());
         };
-        let transactions = capabilities(self.slot.shared.backend()).transactions;
         let ended = Ended {
-            finishes: transactions.finishes_statements,
-            // It is the driver with a pool that loses count.
-            empty: transactions.empty.filter(|_| self.is_of_a_pool),
+            finishes: capabilities(self.slot.shared.backend())
+                .transactions
+                .finishes_statements,
+            empty: self.empty,
             after_commit: self.slot.take_after_commit(),
             taken,
         };
@@ -87,6 +89,12 @@ impl Drop for OwnedTransaction {
     fn drop(&mut self) {
         // They may hold the handle, which holds them.
         drop(self.slot.take_after_commit());
+        if let Some(empty) = self.empty
+            && let Some(taken) = self.slot.shared.take_from_its_keeper()
+        {
+            // In a task of its own.
+            drop(to_its_end(true, ending::rollback(taken.txn, empty)));
+        }
     }
 }
 

@@ -35,11 +35,7 @@ pub(crate) fn run(options: &Options, parts: &[Part]) -> Result<ExitCode> {
         let parts: Vec<_> = parts.collect();
         let shares: u32 = parts.iter().map(|part| part.share).sum();
         for part in parts {
-            let time = if options.is_short {
-                part.short
-            } else {
-                options.time * part.share / shares.max(1)
-            };
+            let time = (!options.is_short).then(|| options.time * part.share / shares.max(1));
             let since = Instant::now();
             let outcome = if part.is_possible(backend) {
                 part_on(part, backend, time, options.seed)
@@ -68,7 +64,8 @@ pub(crate) fn run(options: &Options, parts: &[Part]) -> Result<ExitCode> {
 }
 
 /// Runs one part on one database, in a runtime of its own: what it has left there ends with it.
-pub(crate) fn part_on(part: &Part, backend: Backend, time: Duration, seed: u64) -> Outcome {
+/// `None` is the time of the short form.
+pub(crate) fn part_on(part: &Part, backend: Backend, time: Option<Duration>, seed: u64) -> Outcome {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -79,9 +76,10 @@ pub(crate) fn part_on(part: &Part, backend: Backend, time: Duration, seed: u64) 
     }
 }
 
-async fn outcome_of(part: &Part, backend: Backend, time: Duration, seed: u64) -> Outcome {
+async fn outcome_of(part: &Part, backend: Backend, time: Option<Duration>, seed: u64) -> Outcome {
+    let (is_short, time) = (time.is_none(), time.unwrap_or(part.short));
     let work = async {
-        let stage = Stage::new(backend, time, seed)?;
+        let stage = Stage::new(backend, time, seed, is_short)?;
         tokio::time::timeout(time + GRACE, (part.run)(&stage))
             .await
             .map_err(|_| format!("still running {GRACE:?} after its time"))?

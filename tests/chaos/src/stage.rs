@@ -16,16 +16,19 @@ pub(crate) struct Stage {
     /// For how long a part goes on that could go on for ever.
     pub(crate) time: Duration,
     pub(crate) seed: u64,
+    /// Whether it is the short form.
+    pub(crate) is_short: bool,
     /// Holds the files of SQLite's databases.
     directory: TempDir,
 }
 
 impl Stage {
-    pub(crate) fn new(backend: Backend, time: Duration, seed: u64) -> Result<Self> {
+    pub(crate) fn new(backend: Backend, time: Duration, seed: u64, is_short: bool) -> Result<Self> {
         Ok(Self {
             backend,
             time,
             seed,
+            is_short,
             directory: tempfile::tempdir()?,
         })
     }

@@ -1,5 +1,6 @@
 //! A disk that is full: no file of the process may grow beyond a size, so that SQLite's writes to its log fail, wherever they are.
 
+use optlock_history::{Attempt, Outcome};
 use tokio::process::Command;
 
 use super::application::Recruits;
@@ -20,7 +21,7 @@ pub(crate) async fn run(stage: &Stage) -> Result<Tally> {
         seed: stage.seed,
         next: 0,
     };
-    // Blocks of the shell's, of 512 bytes: less than the thousand pages after which SQLite begins its log anew.
+    // Blocks of the shell's, of 512 bytes or 1,024: less than the thousand pages after which SQLite begins its log anew.
     let blocks = stage.random(3).u64(100..2_000);
     let job = recruits.job(stage.time);
     let mut command = Command::new("sh");
@@ -32,10 +33,11 @@ pub(crate) async fn run(stage: &Stage) -> Result<Tally> {
         .args(job.arguments());
     let log = Hand::spawn(command)?.done().await?;
     let mut attempts = log.into_attempts(&first);
-    let refused = attempts
-        .iter()
-        .filter(|attempt| attempt.outcome != optlock_history::Outcome::Committed);
-    let faults = refused.count() as u64;
+    let unknown = |attempt: &&Attempt| attempt.outcome == Outcome::Unknown;
+    let faults = attempts.iter().filter(unknown).count() as u64;
+    if faults == 0 {
+        return Err("the disk was never full".into());
+    }
     // There is room again.
     attempts.extend(recruits.last().await?.into_attempts(&first));
     let mut tally = judge(&address, workload, first, attempts).await?;

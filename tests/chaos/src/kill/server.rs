@@ -2,9 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use optlock_history::{Attempt, Outcome};
+
 use super::application::Recruits;
 use super::control;
 use crate::Result;
+use crate::clock;
 use crate::crew::Hand;
 use crate::stage::Stage;
 use crate::tally::Tally;
@@ -13,12 +16,10 @@ use crate::workload::part::{begin, judge};
 
 /// In a full run, whatever its time is.
 const ROUNDS: u64 = 20;
-/// In the short form.
-const SHORT: Duration = Duration::from_secs(10);
 
 pub(crate) async fn run(stage: &Stage) -> Result<Tally> {
     let mut tally = Tally::default();
-    let rounds = if stage.time <= SHORT { 2 } else { ROUNDS };
+    let rounds = if stage.is_short { 2 } else { ROUNDS };
     let workloads = [Workload::Counter, Workload::BankVersioned, Workload::BankLocked];
     for (workload, rounds) in workloads.into_iter().zip(shares(rounds, workloads.len())) {
         if rounds > 0 {
@@ -53,10 +54,16 @@ async fn killed(stage: &Stage, workload: Workload, rounds: u64) -> Result<Tally>
         slowest = slowest.max(since.elapsed());
     }
     // Both have lost their server every time, and go on with the one that came back.
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    let back = clock::now();
+    tokio::time::sleep(Duration::from_secs(1)).await;
     let mut logs = Vec::new();
     for hand in hands {
-        logs.push(Hand::kill(hand).await?);
+        let log = Hand::kill(hand).await?;
+        let goes_on = |attempt: &Attempt| attempt.outcome == Outcome::Committed && attempt.end > back;
+        if !log.attempts.iter().any(goes_on) {
+            return Err("a process does not go on with the server that came back".into());
+        }
+        logs.push(log);
     }
     logs.push(recruits.last().await?);
     let attempts = logs.into_iter().flat_map(|log| log.into_attempts(&first)).collect();

@@ -1,7 +1,7 @@
 //! Batches over random rows, in any order, which overlap.
 
-use optlock::Error;
 use optlock::prelude::*;
+use optlock::{Error, Found};
 use optlock_history::{Access, Outcome};
 
 use crate::Result;
@@ -67,6 +67,7 @@ async fn each_row(client: &mut Client, begun: &[Begun], read: &[row::Model]) -> 
             for ((row, begun), verdict) in read.iter().zip(begun).zip(verdicts) {
                 match verdict {
                     Ok(stored) => client.committed(begun, vec![super::counter::wrote(row.id, row.seen(), &stored)]),
+                    Err(conflict) if *conflict.found() == Found::Deleted => return Err(conflict.into()),
                     Err(_) => client.end(begun, vec![Access::changed(row.id, row.seen())], Outcome::Refused),
                 }
             }

@@ -84,6 +84,9 @@ pub(crate) async fn run(stage: &Stage) -> Result<Tally> {
         tally.add(of_lane??);
     }
     direct.close().await?;
+    if 2 * tally.faults < tally.operations {
+        return Err(format!("{} faults at {} positions", tally.faults, tally.operations).into());
+    }
     tally.notes.push(format!(
         "The sweep on {} has tried {} of {count} positions, in bytes of client and server: {}.",
         stage.backend.name(),

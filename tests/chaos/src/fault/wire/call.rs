@@ -140,8 +140,6 @@ impl Call<'_> {
             attempt.outcome = match told {
                 Told::Done(done) if attempt.id == Id(done.cast_unsigned()) => Outcome::Committed,
                 Told::Unknown if trial.may_be_done && (any || number == last) => Outcome::Unknown,
-                // The last error is about the last attempt; a commit that was lost before it may still arrive.
-                Told::Undone if trial.may_be_done && any => Outcome::Unknown,
                 _ => Outcome::Refused,
             };
             if work == Work::Combine && attempt.outcome != Outcome::Committed {

@@ -99,6 +99,9 @@ pub(crate) async fn run(stage: &Stage) -> Result<Tally> {
         return Ok(tally);
     };
     ended?;
+    if tally.faults == 0 {
+        return Err("no fault has reached anybody".into());
+    }
     let took = since.elapsed();
     drop(clients);
 
