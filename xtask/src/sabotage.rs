@@ -16,6 +16,10 @@ use crate::workspace;
 const PATCH: &str = "tests/saboteurs.patch";
 const VARIABLE: &str = "OPTLOCK_BROKEN";
 
+/// The copy, and what is built of it: cargo takes two trees in one folder for the same.
+const TREE: &str = "target/sabotage";
+const BUILD: &str = "target/sabotage-build";
+
 /// Packages with a folder of breaks, each a patch of its own that all of their tests together must notice.
 const PACKAGES: [(&str, &str); 2] = [
     ("optlock-simulation", "tests/simulation/saboteurs"),
@@ -109,8 +113,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<ExitCode> {
     let control = control::listen(&servers)?;
     let test = |target: &str, filter: &str, broken: &str| {
         let mut cargo = workspace::cargo(&["test", "--quiet", "--workspace", "--test", target, "--", filter]);
-        // What does not depend on the library is built once for both trees.
-        cargo.env("CARGO_TARGET_DIR", workspace::root().join("target"));
+        cargo.env("CARGO_TARGET_DIR", workspace::root().join(BUILD));
         cargo.env(VARIABLE, broken).env(control::VARIABLE, &control);
         cargo.envs(control::lock(&servers).urls());
         cargo.current_dir(&tree).stdout(Stdio::null()).stderr(Stdio::null());
@@ -153,7 +156,7 @@ fn is_known(name: &str) -> bool {
 fn patches(tree: &Path, names: &[&str]) -> Result<usize> {
     let cargo = |arguments: &[&str]| {
         let mut cargo = workspace::cargo(arguments);
-        cargo.env("CARGO_TARGET_DIR", workspace::root().join("target"));
+        cargo.env("CARGO_TARGET_DIR", workspace::root().join(BUILD));
         cargo.current_dir(tree).stdout(Stdio::null()).stderr(Stdio::null());
         cargo
     };
@@ -206,7 +209,7 @@ pub(crate) fn check() -> Result<()> {
 
 /// Copies all that is under version control, as it is now.
 fn copy() -> Result<PathBuf> {
-    let (root, tree) = (workspace::root(), workspace::root().join("target/sabotage"));
+    let (root, tree) = (workspace::root(), workspace::root().join(TREE));
     let listed = Command::new("git")
         .args(["ls-files", "-z"])
         .current_dir(root)
