@@ -142,8 +142,8 @@ impl Call<'_> {
                 Told::Unknown if trial.may_be_done && (any || number == last) => Outcome::Unknown,
                 _ => Outcome::Refused,
             };
-            if work == Work::Combine && attempt.outcome != Outcome::Committed {
-                // The row that it was handed may be one that nobody has stored.
+            if matches!(work, Work::Modify | Work::Combine) && attempt.outcome != Outcome::Committed {
+                // The row that it was handed, and had not proved yet, may be one that is out of date, or that nobody has stored.
                 for access in &mut attempt.accesses {
                     access.read = None;
                 }
