@@ -80,7 +80,8 @@ impl Policy<'_> {
     /// # Cancel safety
     ///
     /// Dropping the future rolls back, unless the commit was sent already: then it is done or not, and nobody is told which. The
-    /// connection goes back to its pool; on MySQL and MariaDB, once the statement that is in flight has been answered.
+    /// connection goes back to its pool; on MySQL and MariaDB, once the statement that is in flight has been answered; on SQLite, once the end, which
+    /// goes on in a task of its own, has been done.
     pub async fn transaction<T, E, F, Fut, Kind>(self, db: &DatabaseConnection, work: F) -> Result<T, E>
     where
         F: FnMut(Txn) -> Fut,
