@@ -1,4 +1,4 @@
-//! A disk that is full when a transaction is committed.
+//! SQLite's transactions that have ended before their driver ends them: in a commit, on a disk that is full, or by themselves.
 
 use std::env;
 use std::process::{ExitCode, Stdio};
@@ -7,12 +7,18 @@ use optlock::prelude::*;
 use optlock::{Error, Policy};
 use sea_orm::sea_query::ExprTrait as _;
 use sea_orm::{ConnectOptions, Database};
+use tokio::sync::Notify;
 
 use crate::case::{Outcome, cases};
 use crate::context::Context;
 use crate::entity::item::{self, stored};
 
-cases![; SQLITE: what_is_reported_as_stored_is_stored_also_after_commits_that_have_failed];
+cases![
+    ;
+    SQLITE:
+    what_is_reported_as_stored_is_stored_also_after_commits_that_have_failed,
+    what_is_reported_as_stored_is_stored_also_after_ended_transactions_that_were_dropped;
+];
 
 /// The variable that makes this program a writer, and tells it where to write.
 const WRITER_URL: &str = "OPTLOCK_TEST_WRITER_URL";
@@ -66,5 +72,34 @@ async fn what_is_reported_as_stored_is_stored_also_after_commits_that_have_faile
     let reported: i64 = String::from_utf8(output.stdout)?.trim().parse()?;
     assert!(reported > 8, "the disk was full from the beginning");
     assert_eq!(stored(&context, 1).await?.1, 10 + reported);
+    Ok(())
+}
+
+async fn what_is_reported_as_stored_is_stored_also_after_ended_transactions_that_were_dropped(
+    context: Context,
+) -> Outcome {
+    item::create(&context).await?;
+    let db = context.connect(1).await?;
+    // The first one has ended by then; the second one is still open.
+    for sql in ["ROLLBACK", "UPDATE item SET qty = 99 WHERE id = 1"] {
+        let is_sent = Notify::new();
+        let work = Policy::new().transaction(&db, |txn| {
+            let is_sent = &is_sent;
+            async move {
+                txn.execute_unprepared(sql).await?;
+                is_sent.notify_one();
+                std::future::pending::<Result<(), Error>>().await
+            }
+        });
+        tokio::select! {
+            outcome = work => return Err(format!("it has ended: {outcome:?}").into()),
+            () = is_sent.notified() => {}
+        }
+    }
+    item::Entity::update_by_id(1)
+        .col_expr(item::Column::Qty, item::Column::Qty.into_expr().add(1))
+        .exec(&db)
+        .await?;
+    assert_eq!(stored(&context, 1).await?.1, 11);
     Ok(())
 }
