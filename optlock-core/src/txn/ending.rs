@@ -35,3 +35,31 @@ async fn let_go(txn: DatabaseTransaction, empty: &'static str) {
         tracing::warn!(error = %err, "a connection may go back to its pool within a transaction");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::{ConnectOptions, Database, DbBackend, Statement, TransactionTrait};
+
+    use super::*;
+    use crate::backend::capabilities;
+
+    /// No way is known to have a server refuse a `ROLLBACK`, so this begins where that would have failed.
+    #[tokio::test]
+    async fn what_could_not_be_rolled_back_is_not_stored() {
+        let mut options = ConnectOptions::new("sqlite::memory:");
+        options.max_connections(1).sqlx_logging(false);
+        let db = Database::connect(options).await.unwrap();
+        db.execute_unprepared("CREATE TABLE t (id INTEGER)").await.unwrap();
+        let empty = capabilities(DbBackend::Sqlite).transactions.empty.unwrap();
+
+        let txn = db.begin().await.unwrap();
+        txn.execute_unprepared("INSERT INTO t VALUES (1)").await.unwrap();
+        let_go(txn, empty).await;
+
+        let count = Statement::from_string(DbBackend::Sqlite, "SELECT COUNT(*) FROM t");
+        let count: i64 = db.query_one_raw(count).await.unwrap().unwrap().try_get_by_index(0).unwrap();
+        assert_eq!(count, 0);
+        // Nothing is open.
+        db.execute_unprepared("BEGIN; COMMIT").await.unwrap();
+    }
+}

@@ -24,6 +24,7 @@ cases![
     a_question_that_keeps_failing_leaves_the_outcome_unknown,
     a_question_that_is_never_answered_yes_ends_with_the_attempts,
     a_loss_after_a_lost_answer_leaves_the_outcome_unknown,
+    circumstances_after_a_lost_answer_leave_the_outcome_unknown,
     a_rollback_that_fails_does_not_hide_the_error;
 ];
 
@@ -299,6 +300,48 @@ async fn a_loss_after_a_lost_answer_leaves_the_outcome_unknown(context: Context)
     assert_eq!(proxy.cuts(), 2);
     assert_eq!(quantities(&context).await?, [10, 20, 30]);
     Ok(())
+}
+
+/// So has what the last attempt meets of the circumstances; what the server says of the work itself is the answer.
+async fn circumstances_after_a_lost_answer_leave_the_outcome_unknown(context: Context) -> Outcome {
+    for (met, fails, is_unknown) in [
+        (Fault::Cancelled, raise(&context, "57014", 1969), true),
+        (Fault::ReadOnly, raise(&context, "25006", 1290), true),
+        (Fault::Unavailable, raise(&context, "53300", 1040), true),
+        (Fault::Raised, raise(&context, "P0001", 1644), false),
+        (Fault::Unique, raise(&context, "23505", 1062), false),
+    ] {
+        let (proxy, db) = through_proxy(&context).await?;
+        proxy.cut(Cut::BeforeCommit);
+        let (calls, fails) = (Calls::default(), &fails);
+        let err = PATIENT
+            .attempts(2)
+            .transaction_verified(&db, has_order, |txn| {
+                let is_first = calls.next() == 1;
+                async move {
+                    if !is_first {
+                        txn.execute_unprepared(fails).await?;
+                    }
+                    order(&txn).await
+                }
+            })
+            .await
+            .unwrap_err();
+        let expected = if is_unknown { Fault::OutcomeUnknown } else { met };
+        assert_eq!((fault(&*err), calls.count()), (expected, 2), "{met:?}: {err:?}");
+        assert_eq!(quantities(&context).await?, [10, 20, 30], "{met:?}");
+        context.sql("DROP TABLE item").await?;
+    }
+    Ok(())
+}
+
+/// What fails with this code: PostgreSQL's, or MariaDB's.
+fn raise(context: &Context, state: &str, number: u16) -> String {
+    context.backend.pick(
+        String::new(),
+        format!("DO $$ BEGIN RAISE EXCEPTION 'raised' USING ERRCODE = '{state}'; END $$"),
+        format!("SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = {number}, MESSAGE_TEXT = 'raised'"),
+    )
 }
 
 async fn a_rollback_that_fails_does_not_hide_the_error(context: Context) -> Outcome {

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use optlock::Policy;
 use optlock::prelude::*;
 use sea_orm::TransactionTrait;
 
@@ -11,7 +12,12 @@ use crate::context::Context;
 use crate::entity::item;
 use crate::modify::line::{PATIENT, calls, ends, go, in_time};
 
-cases![whoever_waits_to_write_has_no_connection];
+cases![
+    whoever_waits_to_write_has_no_connection,
+    ;
+    SQLITE:
+    whoever_waits_to_write_does_not_wait_for_long_behind_somebody_else;
+];
 
 /// The connections of a pool that somebody has.
 fn in_use(backend: Backend, db: &DatabaseConnection) -> usize {
@@ -73,4 +79,38 @@ async fn whoever_waits_to_write_has_no_connection(context: Context) -> Outcome {
             return Ok(());
         }
     }
+}
+
+/// Whoever has the turn waits for a transaction of somebody else's. The others then wait in the database, as they would without turns.
+async fn whoever_waits_to_write_does_not_wait_for_long_behind_somebody_else(context: Context) -> Outcome {
+    const CALLERS: usize = 3;
+    // A queue of a row would stand still for five seconds.
+    const AT_MOST: Duration = Duration::from_secs(4);
+
+    item::create(&context).await?;
+    let db = context.connect(4).await?;
+    let mut in_hand = Vec::new();
+    for id in 1..=CALLERS {
+        in_hand.push(item::load(&context, i64::try_from(id)?).await?);
+    }
+    let rival = context.other.begin().await?;
+    rival.execute_unprepared("UPDATE item SET name = name").await?;
+    let since = Instant::now();
+    let writing = go(calls(CALLERS, |caller| {
+        let (db, in_hand) = (db.clone(), in_hand[caller].clone());
+        async move { Policy::new().without_deadline().modify_model(in_hand, &db, |row| row.qty += 1).await }
+    }));
+    let wait = async {
+        while in_use(context.backend, &db) < CALLERS {
+            tokio::task::yield_now().await;
+        }
+    };
+    in_time(wait).await?;
+    let waited = since.elapsed();
+    assert!(waited < AT_MOST, "{waited:?}");
+    rival.rollback().await?;
+    for row in ends(writing).await? {
+        row?;
+    }
+    Ok(())
 }
