@@ -261,7 +261,7 @@ impl Drop for Waiting<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicBool;
+    use std::cell::Cell;
     use std::task::Context;
     use std::time::Instant;
 
@@ -277,7 +277,15 @@ mod tests {
     }
 
     /// A clock at which nobody has waited for long.
-    struct Still(AtomicBool);
+    #[derive(Default)]
+    struct Still(AtomicUsize);
+
+    impl Still {
+        /// How often somebody has begun to wait.
+        fn looks(&self) -> usize {
+            self.0.load(Ordering::Relaxed)
+        }
+    }
 
     impl Clock for Still {
         fn now(&self) -> Instant {
@@ -285,7 +293,7 @@ mod tests {
         }
 
         fn sleep(&self, _: Duration) -> Option<Sleep> {
-            self.0.store(true, Ordering::Relaxed);
+            self.0.fetch_add(1, Ordering::Relaxed);
             Some(Box::pin(std::future::ready(())))
         }
     }
@@ -309,9 +317,12 @@ mod tests {
         let turn = second.await;
         order.push(2);
         drop(turn);
-        drop(third.await);
+        let turn = third.await;
         order.push(3);
         assert_eq!(order, [2, 3]);
+        assert!(!turn.has_followers(), "all of them have had their turns");
+        drop(turn);
+        assert_eq!(queue.turns(), 3);
     }
 
     #[tokio::test]
@@ -342,12 +353,36 @@ mod tests {
 
     #[tokio::test]
     async fn a_queue_that_stands_still_is_left() {
-        let (queue, clock) = (queue(4), Still(AtomicBool::new(false)));
+        let (queue, clock) = (queue(4), Still::default());
         let turn = queue.turn(&clock).await.unwrap();
-        assert!(!clock.0.load(Ordering::Relaxed), "nobody waits for a turn that is free");
+        assert_eq!(clock.looks(), 0, "nobody waits for a turn that is free");
         assert!(queue.turn(&clock).await.is_none());
         drop(turn);
         assert!(queue.turn(&clock).await.is_some());
+    }
+
+    #[tokio::test]
+    async fn a_queue_that_moves_is_not_left() {
+        let (queue, clock) = (queue(8), Still::default());
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        let turn = queue.turn(&TOKIO_CLOCK).await.unwrap();
+        let mut second = Box::pin(queue.next_turn());
+        assert!(second.as_mut().poll(&mut cx).is_pending());
+        // The turn of the first one ends while the third one looks at its watch.
+        let ends = Cell::new(Some(turn));
+        let mut never = pin!(poll_fn(|_| {
+            drop(ends.take());
+            Poll::<()>::Pending
+        }));
+        let mut third = pin!(queue.turn_unless(never.as_mut(), &clock));
+        let Poll::Ready(given_up) = third.as_mut().poll(&mut cx) else {
+            panic!("the second one has not moved");
+        };
+        assert!(
+            given_up.unwrap().is_none(),
+            "by the second look, nothing has moved any more"
+        );
+        assert_eq!(clock.looks(), 2);
     }
 
     #[tokio::test]

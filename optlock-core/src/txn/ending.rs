@@ -57,7 +57,13 @@ mod tests {
         let_go(txn, empty).await;
 
         let count = Statement::from_string(DbBackend::Sqlite, "SELECT COUNT(*) FROM t");
-        let count: i64 = db.query_one_raw(count).await.unwrap().unwrap().try_get_by_index(0).unwrap();
+        let count: i64 = db
+            .query_one_raw(count)
+            .await
+            .unwrap()
+            .unwrap()
+            .try_get_by_index(0)
+            .unwrap();
         assert_eq!(count, 0);
         // Nothing is open.
         db.execute_unprepared("BEGIN; COMMIT").await.unwrap();

@@ -82,7 +82,8 @@ async fn run(context: &Context, in_order: bool) -> Result<u64, Box<dyn std::erro
                         Ok(()) => break,
                         Err(err) if err.fault() == Some(Fault::Deadlock) => victims += 1,
                         // SQLite's queue is not a fair one: others have written for five seconds.
-                        Err(err) if err.fault() == Some(Fault::LockTimeout) && !has_row_locks => {}
+                        Err(err) if matches!(err.fault(), Some(Fault::Busy | Fault::LockTimeout)) && !has_row_locks => {
+                        }
                         Err(err) => return Err(err),
                     }
                 }

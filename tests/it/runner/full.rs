@@ -4,7 +4,7 @@ use std::env;
 use std::process::{ExitCode, Stdio};
 
 use optlock::prelude::*;
-use optlock::{Error, Policy};
+use optlock::{Error, Fault, Policy};
 use sea_orm::sea_query::ExprTrait as _;
 use sea_orm::{ConnectOptions, Database};
 use tokio::sync::Notify;
@@ -16,6 +16,7 @@ use crate::entity::item::{self, stored};
 cases![
     ;
     SQLITE:
+    a_database_that_can_grow_no_further_has_what_is_reported_as_stored,
     what_is_reported_as_stored_is_stored_also_after_commits_that_have_failed,
     what_is_reported_as_stored_is_stored_also_after_ended_transactions_that_were_dropped;
 ];
@@ -53,6 +54,54 @@ pub(crate) fn run_as_writer() -> Option<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime").block_on(work).expect("it can begin");
     Some(ExitCode::SUCCESS)
+}
+
+/// The database's own limit, which is met by the statement and not by the commit.
+async fn a_database_that_can_grow_no_further_has_what_is_reported_as_stored(context: Context) -> Outcome {
+    item::create(&context).await?;
+    let db = context.connect(1).await?;
+    let pages = context.number("PRAGMA page_count").await?;
+    db.execute_unprepared(&format!("PRAGMA max_page_count = {}", pages + 8))
+        .await?;
+    let insert = async |id: i64| {
+        let insert = Policy::new().transaction(&db, |txn| async move {
+            let qty = item::Entity::modify(&txn, 1, |row| row.qty += 1).await?.qty;
+            let name = format!("{id}{}", "n".repeat(2_000));
+            let row = item::ActiveModel {
+                id: Set(id),
+                name: Set(name),
+                qty: Set(qty),
+                version: NotSet,
+            };
+            row.insert(&txn).await
+        });
+        insert.await
+    };
+    let (mut inserted, mut failed) = (0, 0);
+    for id in 100..200 {
+        match insert(id).await {
+            Ok(_) => inserted += 1,
+            Err(err) => {
+                // Its code is 13.
+                assert!(err.to_string().contains("the database reported an error"), "{err}");
+                assert_eq!(err.fault(), Some(Fault::Other), "{err:?}");
+                failed += 1;
+            }
+        }
+    }
+    assert!(inserted > 2 && failed > 8, "{inserted} and {failed}");
+    let rows = "SELECT COUNT(*) FROM item WHERE id >= 100";
+    assert_eq!(context.number(rows).await?, inserted);
+    assert_eq!(
+        stored(&context, 1).await?.1,
+        10 + inserted,
+        "a part of a transaction is stored"
+    );
+
+    db.execute_unprepared("PRAGMA max_page_count = 1000000").await?;
+    insert(200).await?;
+    assert_eq!(context.number(rows).await?, inserted + 1);
+    Ok(())
 }
 
 async fn what_is_reported_as_stored_is_stored_also_after_commits_that_have_failed(context: Context) -> Outcome {

@@ -198,3 +198,11 @@ async fn dropped_in_a_delay_nothing_more_is_called() {
     tokio::time::sleep(10 * SECOND).await;
     assert_eq!((calls, report.attempts(), report.stop()), (1, 1, None));
 }
+
+#[test]
+fn each_clock_is_known_by_a_number_of_its_own() {
+    let (one, another) = (Manual::new(), Manual::new());
+    assert_eq!(Policy::new().clock_id(), 0);
+    let [one, another] = [&one, &another].map(|clock| Policy::new().clock(clock).clock_id());
+    assert!(one != 0 && another != 0 && one != another, "{one} and {another}");
+}

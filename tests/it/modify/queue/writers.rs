@@ -98,7 +98,12 @@ async fn whoever_waits_to_write_does_not_wait_for_long_behind_somebody_else(cont
     let since = Instant::now();
     let writing = go(calls(CALLERS, |caller| {
         let (db, in_hand) = (db.clone(), in_hand[caller].clone());
-        async move { Policy::new().without_deadline().modify_model(in_hand, &db, |row| row.qty += 1).await }
+        async move {
+            Policy::new()
+                .without_deadline()
+                .modify_model(in_hand, &db, |row| row.qty += 1)
+                .await
+        }
     }));
     let wait = async {
         while in_use(context.backend, &db) < CALLERS {
