@@ -22,7 +22,7 @@ cases![
     a_part_that_fails_takes_the_others_along,
     an_existing_row_is_left_alone,
     an_upsert_is_named_unchecked,
-    a_zero_for_a_counted_key_is_returned_as_stored,
+    a_zero_or_less_for_a_counted_key_is_returned_as_stored,
     a_key_that_is_sent_is_returned_where_the_table_counts_none;
     SQLITE: an_insert_that_a_trigger_swallowed_is_an_error;
     POSTGRES: an_insert_that_a_trigger_swallowed_is_an_error;
@@ -206,12 +206,16 @@ async fn an_upsert_is_named_unchecked(context: Context) -> Outcome {
     Ok(())
 }
 
-async fn a_zero_for_a_counted_key_is_returned_as_stored(context: Context) -> Outcome {
+async fn a_zero_or_less_for_a_counted_key_is_returned_as_stored(context: Context) -> Outcome {
     context.create(item::Entity).await?;
     let inserted = new(0, "a").insert(&context.db).await?;
     // MySQL and MariaDB take a zero for "the next one"; the others store it.
     assert_eq!(inserted.id, context.backend.pick(0, 0, 1));
     assert_eq!(stored(&context, inserted.id).await?.0, "a");
+    // One below zero is stored by all of them, and nothing is counted.
+    let inserted = new(-7, "b").insert(&context.db).await?;
+    assert_eq!(inserted.id, -7);
+    assert_eq!(stored(&context, -7).await?.0, "b");
     Ok(())
 }
 

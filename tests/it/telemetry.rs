@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use optlock::prelude::*;
-use optlock::{Backoff, Policy};
+use optlock::{Backoff, Error, Fault, Policy};
+use sea_orm::ConnAcquireErr;
 use tracing::field::{Field, Visit};
 use tracing::instrument::WithSubscriber;
 use tracing::span::{Attributes, Id, Record};
@@ -19,6 +20,7 @@ cases![
     a_retried_change_is_told_in_spans_and_events,
     a_retried_transaction_is_told_with_its_attempts,
     what_succeeds_at_once_has_no_events,
+    who_gives_up_is_told_unless_the_work_refuses_at_once,
 ];
 
 /// Keeps what optlock tells, one line for each span and event.
@@ -85,7 +87,7 @@ async fn a_retried_change_is_told_in_spans_and_events(context: Context) -> Outco
     let ear = Ear::default();
     let change = |row: &mut item::Model| {
         row.qty += 1;
-        Ok::<_, optlock::Error>(())
+        Ok::<_, Error>(())
     };
     QUICK
         .try_modify_model(stale, &context.db, change)
@@ -153,5 +155,55 @@ async fn what_succeeds_at_once_has_no_events(context: Context) -> Outcome {
         "{:?}",
         ear.lines()
     );
+    Ok(())
+}
+
+async fn who_gives_up_is_told_unless_the_work_refuses_at_once(_: Context) -> Outcome {
+    let refused = |_| Error::from(DbErr::Custom("no".to_owned()));
+    let times_out = |_| Error::from(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout));
+    let retries = "event  message=retries attempt=1 fault=pool_timeout";
+    type Fails = fn(u32) -> Error;
+    let cases: [(Fails, u32, &[&str]); 4] = [
+        (refused, 2, &[]),
+        (
+            times_out,
+            1,
+            &["event  message=gave up attempts=1 fault=pool_timeout stop=Attempts"],
+        ),
+        (
+            |attempt| {
+                let err = if attempt == 1 {
+                    DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)
+                } else {
+                    DbErr::Custom("no".to_owned())
+                };
+                err.into()
+            },
+            3,
+            &[retries, "event  message=gave up attempts=2 fault=other stop=Fault"],
+        ),
+        (
+            times_out,
+            2,
+            &[
+                retries,
+                "event  message=gave up attempts=2 fault=pool_timeout stop=Attempts",
+            ],
+        ),
+    ];
+    for (fails, attempts, told) in cases {
+        let ear = Ear::default();
+        let mut attempt = 0;
+        let work = || {
+            attempt += 1;
+            std::future::ready(Err::<(), _>(fails(attempt)))
+        };
+        let policy = QUICK.attempts(attempts).retry_on(Fault::PoolTimeout);
+        let outcome = policy.retry(work).with_subscriber(ear.clone()).await;
+        assert!(outcome.is_err());
+        let lines = ear.lines();
+        let events: Vec<_> = lines.iter().filter(|line| line.starts_with("event")).collect();
+        assert_eq!(events, told);
+    }
     Ok(())
 }

@@ -44,6 +44,7 @@ cases![
     a_row_that_the_snapshot_does_not_show_is_a_conflict;
     SERVERS: a_row_that_a_rival_commits_meanwhile_is_a_conflict,
     a_row_that_a_rival_rolls_back_is_inserted;
+    POSTGRES: a_row_that_a_rival_commits_at_the_expected_version_is_found_as_it_is;
     MARIADB: a_row_that_a_rival_has_deleted_again_is_inserted;
 ];
 
@@ -674,6 +675,20 @@ async fn a_row_that_a_rival_commits_meanwhile_is_a_conflict(context: Context) ->
             .await?
             .unwrap_err();
         assert_eq!(*conflict(&err)?.found(), Found::Changed { version: 3_i64.into() });
+        assert_eq!(stored(&context, 8).await?, ("theirs".to_owned(), 50, 3));
+        context.sql("DELETE FROM item WHERE id = 8").await?;
+    }
+    Ok(())
+}
+
+/// The update has looked before it was there. (Where an update waits for a row that is not committed, it is an update.)
+async fn a_row_that_a_rival_commits_at_the_expected_version_is_found_as_it_is(context: Context) -> Outcome {
+    item::create(&context).await?;
+    for in_transaction in [false, true] {
+        let err = waits_for_a_rival(&context, Set(3), in_transaction, true)
+            .await?
+            .unwrap_err();
+        assert_eq!(*conflict(&err)?.found(), Found::Blocked);
         assert_eq!(stored(&context, 8).await?, ("theirs".to_owned(), 50, 3));
         context.sql("DELETE FROM item WHERE id = 8").await?;
     }

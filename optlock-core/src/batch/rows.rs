@@ -228,3 +228,30 @@ fn rank(value: &Value) -> Rank {
         _ => Rank::Unknown,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_each_type_are_in_the_order_of_their_index() {
+        let mut ordered: Vec<[Value; 2]> = vec![
+            [9_i8.into(), 10_i8.into()],
+            [(-9_i16).into(), 10_i16.into()],
+            [9_i32.into(), 10_i32.into()],
+            [i64::MIN.into(), 10_i64.into()],
+            [9_u8.into(), 10_u8.into()],
+            [9_u16.into(), 10_u16.into()],
+            [9_u32.into(), 10_u32.into()],
+            [i64::MAX.unsigned_abs().into(), u64::MAX.into()],
+            ["10".into(), "9".into()],
+            ["B".into(), "a".into()],
+            [vec![1_u8, 2].into(), vec![2_u8].into()],
+        ];
+        #[cfg(feature = "with-uuid")]
+        ordered.push([9, 10].map(|bits| uuid::Uuid::from_u128(bits).into()));
+        for [first, second] in ordered {
+            assert!(rank(&first) < rank(&second), "{first:?} and {second:?}");
+        }
+    }
+}

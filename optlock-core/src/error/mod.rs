@@ -10,6 +10,8 @@ mod outcome;
 mod reason;
 mod refusal;
 mod refused;
+#[cfg(test)]
+mod tests;
 mod transaction;
 
 use std::sync::Arc;
@@ -305,71 +307,5 @@ impl From<Error> for DbErr {
                 source: Arc::new(ours),
             },
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::error::Error as _;
-
-    use sea_orm::{ConnAcquireErr, RuntimeErr};
-
-    use super::*;
-    use crate::value::{RowKey, RowVersion};
-
-    fn conflict() -> Error {
-        Conflict::new(Loss {
-            table: "product",
-            key: RowKey::new([7_i32.into()]),
-            operation: Operation::Update,
-            expected: RowVersion::from(5_i64),
-            found: Found::Changed {
-                version: RowVersion::from(6_i64),
-            },
-            current: None,
-            cause: None,
-        })
-        .into()
-    }
-
-    #[test]
-    fn an_error_is_small_and_can_cross_threads() {
-        fn portable<T: Send + Sync + 'static>() {}
-        portable::<Error>();
-        assert!(size_of::<Error>() <= 48, "{}", size_of::<Error>());
-    }
-
-    #[test]
-    fn a_conflict_survives_the_way_through_db_err() {
-        let before = conflict();
-        let through = DbErr::from(before.clone());
-        let after = Error::from(through.clone());
-        let (Error::Conflict(before), Error::Conflict(after)) = (&before, &after) else {
-            panic!("not a conflict: {after:?}");
-        };
-        assert!(before.is_same(after));
-        assert!(Error::find(&through).is_some_and(Error::is_conflict));
-    }
-
-    #[test]
-    fn an_error_of_seaorm_survives_the_way_through_ours() {
-        for before in [
-            DbErr::RecordNotInserted,
-            DbErr::ConnectionAcquire(ConnAcquireErr::Timeout),
-            DbErr::Exec(RuntimeErr::Internal("broken".to_owned())),
-        ] {
-            let after = DbErr::from(Error::from(before.clone()));
-            assert_eq!(format!("{before:?}"), format!("{after:?}"));
-        }
-    }
-
-    #[test]
-    fn a_cause_is_in_the_source_and_not_in_the_message() {
-        let err = Error::from(DbErr::Custom("the cause".to_owned()));
-        assert_eq!(err.to_string(), "the database reported an error");
-        assert_eq!(
-            err.source().map(ToString::to_string).as_deref(),
-            Some("Custom Error: the cause")
-        );
     }
 }

@@ -5,6 +5,7 @@ use std::process::Stdio;
 use optlock_history::{Access, Attempt, Id, Outcome};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::{Child, Command};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::Result;
@@ -15,6 +16,8 @@ use crate::workload::Rows;
 pub(crate) struct Hand {
     child: Child,
     log: JoinHandle<Result<Log>>,
+    /// When the last attempt ended that has been committed.
+    committed: watch::Receiver<u64>,
     complaints: JoinHandle<Result<String>>,
 }
 
@@ -22,6 +25,8 @@ pub(crate) struct Hand {
 #[derive(Debug, Default)]
 pub(crate) struct Log {
     pub(crate) attempts: Vec<Attempt>,
+    /// When the last one ended that has been committed.
+    committed: u64,
     /// Those that had begun and not ended when it was killed.
     begun: std::collections::BTreeMap<Id, u64>,
 }
@@ -43,12 +48,15 @@ impl Hand {
             .spawn()?;
         let output = child.stdout.take().ok_or("a worker has no output")?;
         let mut complaints = child.stderr.take().ok_or("a worker has no output for errors")?;
+        let (tell, committed) = watch::channel(0);
         Ok(Self {
             child,
+            committed,
             log: tokio::spawn(async move {
                 let (mut log, mut lines) = (Log::default(), BufReader::new(output).lines());
                 while let Some(line) = lines.next_line().await? {
                     log.add(&line);
+                    tell.send_replace(log.committed);
                 }
                 Ok(log)
             }),
@@ -58,6 +66,11 @@ impl Hand {
                 Ok(text)
             }),
         })
+    }
+
+    /// Waits until it has committed an attempt that ended after this, or has ended itself, of which whoever ends it is told.
+    pub(crate) async fn goes_on_after(&mut self, time: u64) {
+        let _ = self.committed.wait_for(|committed| *committed > time).await;
     }
 
     /// Waits until it has done its work.
@@ -91,6 +104,9 @@ impl Log {
             }
         } else if let Ok(attempt) = line.parse::<Attempt>() {
             self.begun.remove(&attempt.id);
+            if attempt.outcome == Outcome::Committed {
+                self.committed = self.committed.max(attempt.end);
+            }
             self.attempts.push(attempt);
         }
         // Any other line is the last one of a process that was killed.

@@ -1,9 +1,11 @@
 //! Named locks.
 
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use optlock::prelude::*;
-use optlock::{AdvisoryTransaction, Error};
+use optlock::{AdvisoryTransaction, Error, Fault};
+use sea_orm::Statement;
 
 use crate::case::{Outcome, cases};
 use crate::context::Context;
@@ -23,9 +25,11 @@ cases![
     a_wait_that_is_cancelled_on_the_server_is_an_error;
     POSTGRES:
     who_waits_sees_what_the_holder_committed_at_every_level,
+    a_commit_that_fails_is_an_error_and_frees_the_name,
     a_limit_of_the_session_is_reported_as_what_it_is;
     MARIADB:
-    a_waiter_that_is_dropped_leaves_the_server;
+    a_waiter_that_is_dropped_leaves_the_server,
+    who_waits_for_long_asks_again_and_gets_the_name;
 ];
 
 async fn a_name_is_held_by_one_at_a_time(context: Context) -> Outcome {
@@ -136,7 +140,7 @@ async fn a_limit_of_the_session_is_reported_as_what_it_is(context: Context) -> O
     let db = context.connect(1).await?;
     db.execute_unprepared("SET lock_timeout = 20").await?;
     let err = AdvisoryTransaction::begin(&db, name).await.unwrap_err();
-    assert_eq!(err.fault(), Some(optlock::Fault::LockTimeout));
+    assert_eq!(err.fault(), Some(Fault::LockTimeout));
     Ok(())
 }
 
@@ -155,6 +159,57 @@ async fn a_waiter_that_is_dropped_leaves_the_server(context: Context) -> Outcome
         crate::wait::until_nobody_waits_for_a_name(&context).await?;
     }
     holder.commit().await?;
+    Ok(())
+}
+
+/// Every five seconds, with a limit and without one.
+async fn who_waits_for_long_asks_again_and_gets_the_name(context: Context) -> Outcome {
+    let name = context.name.as_str();
+    let holder = AdvisoryTransaction::begin(&context.db, name).await?;
+    let for_ever = tokio::spawn({
+        let (db, name) = (context.db.clone(), name.to_owned());
+        async move { AdvisoryTransaction::begin(&db, &name).await?.commit().await }
+    });
+    let for_a_minute = tokio::spawn({
+        let (db, name) = (context.db.clone(), name.to_owned());
+        async move {
+            let minute = Duration::from_mins(1);
+            let txn = AdvisoryTransaction::begin_within(&db, &name, minute).await?;
+            txn.expect("it is free in time").commit().await
+        }
+    });
+    // The statements with which each session has waited.
+    let mut asked: HashMap<i64, HashSet<i64>> = HashMap::new();
+    let query = "SELECT id, query_id FROM information_schema.processlist WHERE state = 'User lock' AND db = DATABASE()";
+    while asked.len() < 2 || asked.values().any(|statements| statements.len() < 2) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let statement = Statement::from_string(context.other.get_database_backend(), query);
+        for row in context.other.query_all_raw(statement).await? {
+            let (session, statement) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+            asked.entry(session).or_default().insert(statement);
+        }
+    }
+    holder.commit().await?;
+    for_ever.await??;
+    for_a_minute.await??;
+    Ok(())
+}
+
+async fn a_commit_that_fails_is_an_error_and_frees_the_name(context: Context) -> Outcome {
+    let name = context.name.as_str();
+    item::create(&context).await?;
+    context
+        .sql("ALTER TABLE item ADD CONSTRAINT once UNIQUE (qty) DEFERRABLE INITIALLY DEFERRED")
+        .await?;
+    let txn = AdvisoryTransaction::begin(&context.db, name).await?;
+    txn.execute_unprepared("UPDATE item SET qty = 7").await?;
+    let err = txn.commit().await.unwrap_err();
+    assert_eq!(err.fault(), Some(Fault::Unique), "{err:?}");
+    assert_eq!(stored(&context, 1).await?.1, 10);
+    AdvisoryTransaction::begin(&context.other, name)
+        .await?
+        .rollback()
+        .await?;
     Ok(())
 }
 

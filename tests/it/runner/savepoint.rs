@@ -2,7 +2,7 @@
 
 use optlock::prelude::*;
 use optlock::{Error, fault};
-use sea_orm::{TransactionError, TransactionTrait};
+use sea_orm::{TransactionError, TransactionSession, TransactionTrait};
 
 use super::{Calls, Failure, POLICY, add, conflict, duplicate, is_usable, quantities};
 use crate::cancel::poll_times;
@@ -137,11 +137,19 @@ async fn a_savepoint_that_ends_ahead_of_a_later_one_is_the_one_that_ends(context
         .transaction(&db, |txn| async move {
             let earlier = txn.begin().await?;
             add(&earlier, 1, 1).await?;
-            let later = txn.begin().await?;
-            add(&later, 2, 1).await?;
+            let later = [txn.begin().await?, txn.begin().await?, txn.begin().await?];
+            add(&later[0], 2, 1).await?;
             earlier.rollback().await?;
-            // It has ended with the one around it.
-            assert!(later.commit().await.is_err());
+            // They have ended with the one around them.
+            let [kept, undone, undone_by_the_trait] = later;
+            for outcome in [
+                kept.commit().await,
+                undone.rollback().await,
+                TransactionSession::rollback(undone_by_the_trait).await,
+            ] {
+                let err = Error::from(outcome.unwrap_err());
+                assert!(matches!(err, Error::Escaped(_)), "{err:?}");
+            }
             add(&txn, 3, 1).await?;
             Ok::<_, Failure>(())
         })

@@ -217,3 +217,55 @@ fn a_statement_ends_ahead_of_a_value_that_is_too_large() {
     update.assigned[0].values = vec!["a".into(), "b".into()];
     assert_eq!(update.rows_within(0, 10, 1_000), 2);
 }
+
+#[test]
+fn a_value_is_as_long_as_it_may_get_in_a_statement() {
+    let table: [(Value, usize); 11] = [
+        ("".into(), 0),
+        ("plain".into(), 5),
+        ("\u{e4}".into(), 2),
+        ("\"\\\n\r\t".into(), 10),
+        ("\u{0}\u{1f}".into(), 12),
+        (Value::String(None), 0),
+        (vec![7_u8; 5].into(), 10),
+        (Value::Bytes(None), 0),
+        (1_i8.into(), 8),
+        (i64::MIN.into(), 8),
+        (Value::BigInt(None), 8),
+    ];
+    for (value, expected) in table {
+        assert_eq!(size(&value), expected, "{value:?}");
+    }
+}
+
+#[cfg(feature = "with-uuid")]
+#[test]
+fn a_value_of_another_kind_is_as_long_as_its_literal() {
+    let literal = "'00000000-0000-0000-0000-000000000000'";
+    assert_eq!(size(&uuid::Uuid::nil().into()), literal.len());
+}
+
+/// Rows of one text each.
+fn texts(lengths: &[usize]) -> BatchUpdate {
+    let texts = lengths.iter().map(|length| "x".repeat(*length).into()).collect();
+    BatchUpdate {
+        keys: Vec::new(),
+        expected: Vec::new(),
+        assigned: vec![column("name", texts)],
+        ..named()
+    }
+}
+
+#[test]
+fn a_statement_takes_as_many_rows_as_it_has_room_for() {
+    let update = texts(&[30, 30, 40, 1, 500]);
+    assert_eq!(update.rows_within(0, 9, 100), 3, "exactly as many as fit");
+    assert_eq!(update.rows_within(0, 9, 99), 2);
+    assert_eq!(update.rows_within(0, 2, 100), 2);
+    assert_eq!(update.rows_within(3, 9, 100), 1);
+    assert_eq!(
+        update.rows_within(4, 9, 100),
+        1,
+        "one that is too large for any goes alone"
+    );
+}

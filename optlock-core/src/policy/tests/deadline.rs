@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Manual, SECOND, calls, now};
 use crate::backend::Fault;
 use crate::backoff::Backoff;
-use crate::policy::{Policy, Report, Stop};
+use crate::policy::{Policy, Report, Run, Stop};
 use crate::random::Random;
 
 #[test]
@@ -47,6 +47,25 @@ fn the_time_of_the_attempts_counts() {
     assert_eq!(outcome, Err(Fault::Stale));
     assert_eq!(begun, [Duration::ZERO, 2 * SECOND], "the next one would begin after 4");
     assert_eq!((report.stop(), report.elapsed()), (Some(Stop::Deadline), 3 * SECOND));
+}
+
+#[test]
+fn the_time_of_other_waits_counts() {
+    let clock = Manual::new();
+    let report = Report::new();
+    let policy = Policy::new().clock(&clock).report(&report).deadline(3 * SECOND);
+    let run = Run::start(&policy);
+    clock.advance(2 * SECOND);
+    assert_eq!(run.in_time(Fault::Stale), Ok(()));
+    assert_eq!(report.stop(), None);
+    clock.advance(SECOND);
+    assert_eq!(run.in_time(Fault::Stale), Err(Stop::Deadline));
+    assert_eq!(report.stop(), Some(Stop::Deadline));
+
+    let policy = policy.without_deadline();
+    let run = Run::start(&policy);
+    clock.advance(100 * SECOND);
+    assert_eq!(run.in_time(Fault::Stale), Ok(()));
 }
 
 #[test]

@@ -54,6 +54,18 @@ fn three_attempts_are_three_calls_and_no_delay_after_the_last() {
 }
 
 #[test]
+fn there_are_no_more_attempts_for_one_fault_than_for_all() {
+    let limited = |all, of_deadlocks| {
+        let policy = Policy::new().without_deadline().attempts(all);
+        calls(
+            policy.backoff_on(Fault::Deadlock, Backoff::none(), of_deadlocks),
+            Fault::Deadlock,
+        )
+    };
+    assert_eq!((limited(3, 9), limited(9, 3), limited(3, 3)), (3, 3, 3));
+}
+
+#[test]
 fn no_attempts_and_no_time_are_refused() {
     assert_eq!(Policy::new().try_attempts(0).unwrap_err(), InvalidPolicy::NoAttempts);
     assert_eq!(

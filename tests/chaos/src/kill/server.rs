@@ -2,13 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use optlock_history::{Attempt, Outcome};
-
-use super::application::Recruits;
+use super::application::{BOUND, Recruits};
 use super::control;
 use crate::Result;
 use crate::clock;
-use crate::crew::Hand;
 use crate::stage::Stage;
 use crate::tally::Tally;
 use crate::workload::Workload;
@@ -45,7 +42,7 @@ async fn killed(stage: &Stage, workload: Workload, rounds: u64) -> Result<Tally>
         seed: stage.seed,
         next: 0,
     };
-    let hands = [recruits.start()?, recruits.start()?];
+    let mut hands = [recruits.start()?, recruits.start()?];
     let mut slowest = Duration::ZERO;
     for _ in 0..rounds {
         tokio::time::sleep(Duration::from_millis(random.u64(200..1500))).await;
@@ -55,15 +52,15 @@ async fn killed(stage: &Stage, workload: Workload, rounds: u64) -> Result<Tally>
     }
     // Both have lost their server every time, and go on with the one that came back.
     let back = clock::now();
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    for hand in &mut hands {
+        let goes_on = tokio::time::timeout(BOUND, hand.goes_on_after(back));
+        goes_on
+            .await
+            .map_err(|_| "a process does not go on with the server that came back")?;
+    }
     let mut logs = Vec::new();
     for hand in hands {
-        let log = Hand::kill(hand).await?;
-        let goes_on = |attempt: &Attempt| attempt.outcome == Outcome::Committed && attempt.end > back;
-        if !log.attempts.iter().any(goes_on) {
-            return Err("a process does not go on with the server that came back".into());
-        }
-        logs.push(log);
+        logs.push(hand.kill().await?);
     }
     logs.push(recruits.last().await?);
     let attempts = logs.into_iter().flat_map(|log| log.into_attempts(&first)).collect();
