@@ -278,28 +278,41 @@ mod tests {
 
     #[test]
     fn a_message_says_what_happened_and_what_is_left() {
-        let err = LockError::new(
-            "account",
-            Operation::Lock,
-            Fault::LockTimeout,
-            TransactionState::Usable,
-            DbErr::RecordNotInserted,
-        );
-        assert_eq!(
-            err.to_string(),
-            "lock of account failed: somebody else held the lock for too long; the transaction can go on"
-        );
-        let err = LockError::new(
-            "account",
-            Operation::Update,
-            Fault::Deadlock,
-            TransactionState::RolledBack,
-            DbErr::RecordNotInserted,
-        );
-        assert_eq!(
-            err.to_string(),
-            "update of account failed: a deadlock was broken; the server has rolled back the whole transaction"
-        );
+        for (fault, transaction, message) in [
+            (
+                Fault::LockNotAvailable,
+                TransactionState::Usable,
+                "somebody else holds the lock; the transaction can go on",
+            ),
+            (
+                Fault::LockTimeout,
+                TransactionState::Usable,
+                "somebody else held the lock for too long; the transaction can go on",
+            ),
+            (
+                Fault::Deadlock,
+                TransactionState::RolledBack,
+                "a deadlock was broken; the server has rolled back the whole transaction",
+            ),
+            (
+                Fault::Serialization,
+                TransactionState::RolledBack,
+                "it has changed since the transaction's snapshot; the server has rolled back the whole transaction",
+            ),
+            (
+                Fault::OutOfLocks,
+                TransactionState::RolledBack,
+                "the server has no room for more locks; the server has rolled back the whole transaction",
+            ),
+            (
+                Fault::Busy,
+                TransactionState::Usable,
+                "the lock was not granted; the transaction can go on",
+            ),
+        ] {
+            let err = LockError::new("account", Operation::Lock, fault, transaction, DbErr::RecordNotInserted);
+            assert_eq!(err.to_string(), format!("lock of account failed: {message}"));
+        }
     }
 
     #[test]

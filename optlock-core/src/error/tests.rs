@@ -151,6 +151,32 @@ fn the_causes_mean_the_same_as_the_error() {
     }
 }
 
+/// Where the database's error says less, or nothing.
+#[test]
+fn a_reason_says_what_has_happened() {
+    for (fault, said) in [
+        (Fault::Stale, "somebody else was faster"),
+        (Fault::Blocked, "a filter, a trigger or a policy held the write back"),
+        (Fault::LockNotAvailable, "somebody else holds the lock"),
+        (Fault::LockTimeout, "somebody else held the lock for too long"),
+        (Fault::Deadlock, "two transactions waited for each other"),
+        (Fault::Other, "the row was written, and the read of it failed"),
+        (
+            Fault::OutcomeUnknown,
+            "the connection was lost while the transaction was committed",
+        ),
+    ] {
+        assert_eq!(reason::Reason::new(fault, None).to_string(), said);
+    }
+    let Error::Conflict(conflict) = conflict() else {
+        panic!("not a conflict");
+    };
+    let conflicts = Conflicts::new(3, vec![(1, conflict)]).unwrap();
+    let source = conflicts.source().unwrap();
+    assert_eq!(source.to_string(), "somebody else was faster");
+    assert_eq!(fault(source), Fault::Stale);
+}
+
 #[cfg(feature = "sqlx-sqlite")]
 #[test]
 fn what_the_driver_says_by_itself_has_a_meaning() {

@@ -26,6 +26,8 @@ cases![
     a_loss_after_a_lost_answer_leaves_the_outcome_unknown,
     circumstances_after_a_lost_answer_leave_the_outcome_unknown,
     a_rollback_that_fails_does_not_hide_the_error;
+    POSTGRES:
+    a_loss_after_a_swallowed_error_is_what_counts;
 ];
 
 /// Attempts enough for a few cuts.
@@ -379,6 +381,30 @@ async fn a_rollback_that_fails_does_not_hide_the_error(context: Context) -> Outc
         })
         .await?;
     assert_eq!((row.qty, proxy.cuts()), (11, 2));
+    assert_eq!(quantities(&context).await?, [11, 20, 30]);
+    Ok(())
+}
+
+async fn a_loss_after_a_swallowed_error_is_what_counts(context: Context) -> Outcome {
+    let (proxy, db) = through_proxy(&context).await?;
+    let calls = Calls::default();
+    PATIENT
+        .transaction(&db, |txn| {
+            let is_first = calls.next() == 1;
+            if is_first {
+                proxy.cut(Cut::OnStatement("qty = 77"));
+            }
+            async move {
+                if is_first {
+                    assert_eq!(fault(&duplicate(&txn).await.unwrap_err()), Fault::Unique);
+                    let outcome = txn.execute_unprepared("UPDATE item SET qty = 77").await;
+                    assert_eq!(fault(&outcome.unwrap_err()), Fault::ConnectionLost);
+                }
+                add(&txn, 1, 1).await
+            }
+        })
+        .await?;
+    assert_eq!((calls.count(), proxy.cuts()), (2, 1));
     assert_eq!(quantities(&context).await?, [11, 20, 30]);
     Ok(())
 }

@@ -19,7 +19,8 @@ cases![
     rows_are_locked_and_modified_in_a_savepoint,
     a_savepoint_that_ends_ahead_of_a_later_one_is_the_one_that_ends,
     a_savepoint_is_let_go_of_while_another_statement_is_on_its_way,
-    seaorms_closure_is_a_savepoint;
+    seaorms_closure_is_a_savepoint,
+    a_savepoint_that_the_server_has_forgotten_ends_the_transaction;
 ];
 
 async fn a_savepoint_is_committed_rolled_back_or_let_go_of(context: Context) -> Outcome {
@@ -236,5 +237,28 @@ async fn a_savepoint_does_not_keep_what_one_within_it_has_not_kept(context: Cont
         })
         .await?;
     assert_eq!(quantities(&context).await?, [10, 20, 31]);
+    is_usable(&context, &db).await
+}
+
+/// Something has ended the transaction behind its back, and nobody has seen an error before.
+async fn a_savepoint_that_the_server_has_forgotten_ends_the_transaction(context: Context) -> Outcome {
+    item::create(&context).await?;
+    let db = context.connect(1).await?;
+    let outcome = POLICY
+        .transaction(&db, |txn| async move {
+            add(&txn, 1, 1).await?;
+            let savepoint = txn.begin().await?;
+            add(&savepoint, 2, 1).await?;
+            savepoint.execute_unprepared("ROLLBACK").await?;
+            assert!(savepoint.commit().await.is_err());
+            Ok::<_, Failure>(())
+        })
+        .await;
+    let err = outcome.unwrap_err();
+    assert!(
+        matches!(err.downcast_ref(), Some(Error::TransactionFailed(_))),
+        "{err:?}"
+    );
+    assert_eq!(quantities(&context).await?, [10, 20, 30]);
     is_usable(&context, &db).await
 }

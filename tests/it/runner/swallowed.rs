@@ -20,6 +20,8 @@ cases![
     the_error_that_counts_is_the_one_after_a_rollback,
     a_statement_after_an_error_reports_that_error,
     a_swallowed_conflict_of_snapshots_is_redone;
+    MARIADB:
+    a_lock_that_was_not_granted_leaves_the_rest;
 ];
 
 fn failed(err: Failure) -> TransactionFailed {
@@ -189,5 +191,26 @@ async fn the_error_that_counts_is_the_one_after_a_rollback(context: Context) -> 
         })
         .await;
     assert_eq!(failed(outcome.unwrap_err()).fault(), Fault::Other);
+    Ok(())
+}
+
+/// The server's error is one after which it may have rolled back all of it, and by its settings has not.
+async fn a_lock_that_was_not_granted_leaves_the_rest(context: Context) -> Outcome {
+    item::create(&context).await?;
+    let rival = context.other.begin().await?;
+    rival
+        .execute_unprepared("UPDATE item SET qty = 21 WHERE id = 2")
+        .await?;
+    POLICY
+        .transaction(&context.db, |txn| async move {
+            add(&txn, 1, 1).await?;
+            let held = item::Entity::find_by_id(2).for_update().nowait().one(&txn).await;
+            assert!(held.is_err_and(|err| err.is_lock_unavailable()));
+            add(&txn, 3, 1).await?;
+            Ok::<_, Failure>(())
+        })
+        .await?;
+    rival.rollback().await?;
+    assert_eq!(quantities(&context).await?, [11, 20, 31]);
     Ok(())
 }

@@ -1,9 +1,10 @@
 //! Triggers of SQLite that roll back the whole transaction: `RAISE(ROLLBACK)`.
 
 use optlock::prelude::*;
-use optlock::{Error, Fault, TransactionFailed};
+use optlock::{Error, Fault, TransactionFailed, fault};
+use sea_orm::ConnAcquireErr;
 
-use super::{Failure, POLICY, add, is_usable, quantities};
+use super::{Calls, Failure, POLICY, add, is_usable, quantities};
 use crate::cancel::poll_times;
 use crate::case::{Outcome, cases};
 use crate::context::Context;
@@ -14,7 +15,8 @@ cases![
     SQLITE:
     a_trigger_that_rolls_back_ends_the_transaction,
     a_trigger_that_rolls_back_in_a_savepoint_ends_the_transaction,
-    a_trigger_that_rolls_back_a_dropped_statement_ends_the_transaction;
+    a_trigger_that_rolls_back_a_dropped_statement_ends_the_transaction,
+    a_loss_elsewhere_is_none_of_a_transaction_that_a_trigger_has_ended;
 ];
 
 fn failed(err: Failure) -> TransactionFailed {
@@ -101,4 +103,24 @@ async fn a_trigger_that_rolls_back_a_dropped_statement_ends_the_transaction(cont
         context.sql("UPDATE item SET qty = id * 10").await?;
     }
     Ok(())
+}
+
+/// What was done on the other connection may be there.
+async fn a_loss_elsewhere_is_none_of_a_transaction_that_a_trigger_has_ended(context: Context) -> Outcome {
+    create_with_trigger(&context).await?;
+    let db = context.connect(1).await?;
+    let calls = Calls::default();
+    let lost = || DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed);
+    let outcome = POLICY
+        .transaction(&db, |txn| {
+            calls.next();
+            async move {
+                assert!(txn.execute_unprepared(UNLUCKY).await.is_err());
+                Err::<(), Failure>(lost().into())
+            }
+        })
+        .await;
+    assert_eq!(fault(&*outcome.unwrap_err()), Fault::ConnectionLost);
+    assert_eq!(calls.count(), 1);
+    is_usable(&context, &db).await
 }

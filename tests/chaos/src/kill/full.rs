@@ -3,7 +3,7 @@
 use optlock_history::{Attempt, Outcome};
 use tokio::process::Command;
 
-use super::application::Recruits;
+use super::application::{BOUND, Recruits};
 use crate::Result;
 use crate::crew::Hand;
 use crate::stage::Stage;
@@ -23,20 +23,26 @@ pub(crate) async fn run(stage: &Stage) -> Result<Tally> {
     };
     // Blocks of the shell's, of 512 bytes or 1,024: less than the thousand pages after which SQLite begins its log anew.
     let blocks = stage.random(3).u64(100..2_000);
-    let job = recruits.job(stage.time);
-    let mut command = Command::new("sh");
     // A process is told by a signal that would end it, unless it is ignored.
     let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
-    command
-        .args(["-c", &script])
-        .arg(std::env::current_exe()?)
-        .args(job.arguments());
-    let log = Hand::spawn(command)?.done().await?;
-    let mut attempts = log.into_attempts(&first);
-    let unknown = |attempt: &&Attempt| attempt.outcome == Outcome::Unknown;
-    let faults = attempts.iter().filter(unknown).count() as u64;
-    if faults == 0 {
-        return Err("the disk was never full".into());
+    let mut attempts = Vec::new();
+    let mut faults = 0;
+    let mut time = stage.time;
+    // A machine that is busy may not have written as much by then.
+    while faults == 0 {
+        if time > BOUND {
+            return Err("the disk was never full".into());
+        }
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", &script])
+            .arg(std::env::current_exe()?)
+            .args(recruits.job(time).arguments());
+        let of_process = Hand::spawn(command)?.done().await?.into_attempts(&first);
+        let unknown = |attempt: &&Attempt| attempt.outcome == Outcome::Unknown;
+        faults = of_process.iter().filter(unknown).count() as u64;
+        attempts.extend(of_process);
+        time *= 2;
     }
     // There is room again.
     attempts.extend(recruits.last().await?.into_attempts(&first));
