@@ -76,6 +76,15 @@ async fn a_lock_is_narrowed_to_the_first_entity_where_the_server_can(context: Co
     }
     let (account, item): (optlock::Locked<'_, account::Model>, Option<item::Model>) = read?.ok_or("no row")?;
     assert_eq!((account.id, item.map(|item| item.id)), (1, Some(1)));
+    let both = account::Entity::find().find_both_related(item::Entity);
+    let pairs = both
+        .order_by_asc(account::Column::Id)
+        .for_update()
+        .of(account::Entity)
+        .all(&txn)
+        .await?;
+    let ids: Vec<(i64, i64)> = pairs.iter().map(|(account, item)| (account.id, item.id)).collect();
+    assert_eq!(ids, [(1, 1), (2, 2)]);
     if context.backend.expected().has_row_locks {
         assert!(!is_locked(&context, 1).await?, "the item is not locked");
     }

@@ -36,6 +36,8 @@ cases![
     MARIADB:
     a_filter_changes_nothing_of_the_order,
     a_key_that_the_server_takes_for_another_one_is_not_missing;
+    SQLITE:
+    more_pairs_than_parameters_are_locked_in_pieces;
 ];
 
 fn ids(rows: &[optlock::Locked<'_, item::Model>]) -> Vec<i64> {
@@ -257,6 +259,22 @@ async fn composite_keys_are_locked(context: Context) -> Outcome {
     Ok(())
 }
 
+async fn more_pairs_than_parameters_are_locked_in_pieces(context: Context) -> Outcome {
+    const PAIRS: i32 = 17_000;
+
+    context.create(pair::Entity).await?;
+    context
+        .sql("INSERT INTO pair VALUES (1, 0, 0, 1), (1, 16999, 0, 1)")
+        .await?;
+    let txn = begin(&context.db).await?;
+    context.take_statements();
+    let pairs = (0..PAIRS).map(|right| (1, right));
+    let (rows, missing) = pair::Entity::lock_all(&txn, pairs).await?.into_parts();
+    assert_eq!(rows.iter().map(|row| row.right).collect::<Vec<_>>(), [0, PAIRS - 1]);
+    assert_eq!(missing.len(), usize::try_from(PAIRS)? - 2);
+    Ok(())
+}
+
 async fn an_enum_is_a_key(context: Context) -> Outcome {
     if context.backend == Backend::Postgres {
         context.sql("CREATE TYPE shade AS ENUM ('light', 'dark')").await?;
@@ -310,6 +328,11 @@ async fn more_text_keys_than_parameters_are_refused_where_rows_are_locked(contex
     if context.backend.expected().has_row_locks {
         assert!(matches!(locked, Err(Error::Unsupported(_))));
         assert_eq!(context.take_statements(), <Vec<String>>::new());
+        // As many as one statement takes are in no need of an order.
+        let most = context.backend.pick(0, 65_535, 8_000);
+        let keys = (0..most).map(|number| number.to_string());
+        let locked = keys::by_text::Entity::lock_all(&txn, keys).await?;
+        assert_eq!(locked.into_parts().1.len(), most);
     } else {
         assert_eq!(locked?.into_parts().1.len(), 70_000);
     }

@@ -85,10 +85,10 @@ async fn filter_order_and_limit_go_before_and_after(context: Context) -> Outcome
     assert_eq!(ids(before.for_update().all(&txn).await?), [3]);
     let after = item::Entity::find()
         .for_update()
-        .filter(item::Column::Qty.gt(10))
+        .filter(item::Column::Qty.lt(30))
         .order_by_desc(item::Column::Id);
-    assert_eq!(ids(after.clone().limit(1).all(&txn).await?), [3]);
-    assert_eq!(ids(after.limit(1).offset(1).all(&txn).await?), [2]);
+    assert_eq!(ids(after.clone().limit(1).all(&txn).await?), [2]);
+    assert_eq!(ids(after.limit(1).offset(1).all(&txn).await?), [1]);
     // A clause that was set in SeaORM's way gives way.
     assert_eq!(
         ids(item::Entity::find_by_id(2).lock_shared().for_update().all(&txn).await?),
