@@ -3,6 +3,8 @@
 mod advisory;
 mod batch;
 mod compound;
+#[cfg(test)]
+pub(crate) mod driver_error;
 mod fault;
 mod locking;
 mod mysql;

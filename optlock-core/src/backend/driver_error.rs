@@ -1,0 +1,24 @@
+//! Errors as a driver reports them, for tests: sqlx makes them of what a server sends, and of nothing else.
+#![cfg(feature = "sqlx-mysql")]
+
+use std::io::Write as _;
+use std::net::TcpListener;
+use std::thread;
+
+use sea_orm::sqlx::{Connection as _, MySqlConnection};
+use sea_orm::{DbErr, RuntimeErr};
+
+/// The error with this number, from what takes itself for a MySQL and greets its client with that.
+pub(crate) async fn of_mysql(number: u16) -> DbErr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("mysql://root@{}/shop", listener.local_addr().unwrap());
+    let server = thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        let [low, high] = number.to_le_bytes();
+        // Three bytes of length, the number of the packet, the mark of an error, and a message.
+        client.write_all(&[5, 0, 0, 0, 0xff, low, high, b'n', b'o']).unwrap();
+    });
+    let err = MySqlConnection::connect(&url).await.unwrap_err();
+    server.join().unwrap();
+    DbErr::Query(RuntimeErr::SqlxError(err.into()))
+}
