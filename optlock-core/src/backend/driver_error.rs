@@ -1,5 +1,4 @@
 //! Errors as a driver reports them, for tests: sqlx makes them of what a server sends, and of nothing else.
-#![cfg(feature = "sqlx-mysql")]
 
 use std::io::Write as _;
 use std::net::TcpListener;

@@ -4,6 +4,7 @@ mod advisory;
 mod batch;
 mod compound;
 #[cfg(test)]
+#[cfg(feature = "sqlx-mysql")]
 pub(crate) mod driver_error;
 mod fault;
 mod locking;
