@@ -1,6 +1,8 @@
 //! `UPDATE` of one row by its key, under a condition and whatever its version, which advances.
 
 mod answer;
+#[cfg(all(test, feature = "sqlx-mysql"))]
+mod tests;
 
 use sea_orm::sea_query::{Condition, Expr, IntoCondition, IntoValueTuple, SimpleExpr, UpdateStatement};
 use sea_orm::{

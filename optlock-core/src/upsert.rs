@@ -196,3 +196,35 @@ const fn is_zero(value: &Value) -> bool {
             | Value::BigUnsigned(Some(0))
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_upsert_says_what_it_has_done() {
+        assert!(Upserted::Inserted(7).is_inserted());
+        assert!(!Upserted::Updated(7).is_inserted());
+    }
+
+    #[test]
+    fn a_zero_of_every_width_stands_for_the_next_key() {
+        let table: [[Value; 2]; 8] = [
+            [0_i8.into(), 1_i8.into()],
+            [0_i16.into(), (-1_i16).into()],
+            [0_i32.into(), 10_i32.into()],
+            [0_i64.into(), i64::MIN.into()],
+            [0_u8.into(), u8::MAX.into()],
+            [0_u16.into(), 1_u16.into()],
+            [0_u32.into(), 1_u32.into()],
+            [0_u64.into(), u64::MAX.into()],
+        ];
+        for [zero, other] in table {
+            assert!(is_zero(&zero), "{zero:?}");
+            assert!(!is_zero(&other), "{other:?}");
+        }
+        for other in [Value::BigInt(None), "0".into(), vec![0_u8].into()] {
+            assert!(!is_zero(&other), "{other:?}");
+        }
+    }
+}

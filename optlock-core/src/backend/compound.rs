@@ -153,6 +153,44 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "sqlx-mysql")]
+    #[tokio::test]
+    async fn a_server_that_does_not_know_the_statement_cannot_parse_or_prepare_it() {
+        use crate::backend::driver_error::of_mysql;
+
+        for (number, expected) in [(1064, true), (1295, true), (1062, false), (1146, false), (1317, false)] {
+            let err = of_mysql(number).await;
+            assert_eq!(is_unknown_to_mysql(&err), expected, "{err:?}");
+        }
+        assert!(!is_unknown_to_mysql(&DbErr::RecordNotUpdated));
+    }
+
+    /// The server is asked where its error does not say it, and nothing but an open transaction is a yes.
+    #[cfg(all(feature = "sqlx-mysql", feature = "sqlx-sqlite"))]
+    #[tokio::test]
+    async fn nothing_is_stored_where_the_error_or_the_server_says_so() {
+        use crate::backend::driver_error::of_mysql;
+
+        let db = sea_orm::Database::connect("sqlite::memory:").await.unwrap();
+        for (number, is_open, expected) in [
+            (1062, "SELECT 0", true),
+            (1213, "SELECT 0", true),
+            (1064, "SELECT 0", true),
+            (1317, "SELECT 1", true),
+            (1317, "SELECT 0", false),
+            (1317, "SELECT 1 WHERE FALSE", false),
+            (1317, "SELECT nothing", false),
+        ] {
+            let compound = Compound {
+                is_open,
+                ..OF_MARIADB.unwrap()
+            };
+            let err = of_mysql(number).await;
+            let has_stored_nothing = compound.has_stored_nothing(&db, &err).await;
+            assert_eq!(has_stored_nothing, expected, "{number}, {is_open}");
+        }
+    }
+
     #[test]
     fn sql_that_is_more_than_one_statement_is_sent_as_it_is() {
         let Some(compound) = OF_MARIADB else { return };

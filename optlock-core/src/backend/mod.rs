@@ -3,6 +3,9 @@
 mod advisory;
 mod batch;
 mod compound;
+#[cfg(test)]
+#[cfg(feature = "sqlx-mysql")]
+pub(crate) mod driver_error;
 mod fault;
 mod locking;
 mod mysql;

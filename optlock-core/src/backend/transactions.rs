@@ -79,3 +79,54 @@ fn is_answer(err: &DbErr) -> bool {
 fn is_answer(_: &DbErr) -> bool {
     false
 }
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::ConnAcquireErr;
+
+    use super::*;
+
+    #[cfg(feature = "sqlx-mysql")]
+    #[tokio::test]
+    async fn a_commit_that_a_server_has_refused_is_not_done() {
+        for (number, expected) in [
+            (1213, false),
+            (3101, false),
+            // Of no meaning to us, but an answer.
+            (1146, false),
+            // The server does not know either.
+            (1180, true),
+            // It has answered, and it is gone.
+            (1053, true),
+        ] {
+            let err = crate::backend::driver_error::of_mysql(number).await;
+            assert_eq!(may_have_committed(&err), expected, "{err:?}");
+        }
+    }
+
+    #[cfg(any(feature = "sqlx-sqlite", feature = "sqlx-postgres", feature = "sqlx-mysql"))]
+    #[test]
+    fn a_commit_without_an_answer_may_be_done() {
+        use sea_orm::{RuntimeErr, SqlxError};
+
+        for err in [
+            SqlxError::WorkerCrashed,
+            SqlxError::Io(std::io::ErrorKind::UnexpectedEof.into()),
+            // Whatever came back, the driver could not read it.
+            SqlxError::Protocol("not a packet".to_owned()),
+        ] {
+            let err = DbErr::Query(RuntimeErr::SqlxError(err.into()));
+            assert!(may_have_committed(&err), "{err:?}");
+        }
+        let unclassified = DbErr::Query(RuntimeErr::Internal("broken".to_owned()));
+        assert!(may_have_committed(&unclassified));
+    }
+
+    #[test]
+    fn what_is_no_error_of_a_driver_says_nothing_of_a_commit() {
+        assert!(may_have_committed(&DbErr::Custom("lost".to_owned())));
+        // Nothing was sent.
+        let timeout = DbErr::ConnectionAcquire(ConnAcquireErr::Timeout);
+        assert!(!may_have_committed(&timeout));
+    }
+}

@@ -153,3 +153,29 @@ async fn under_locks<B: Batch>(policy: &Policy<'_>, db: &DatabaseConnection, bat
         undone: failed.undone,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is not held would only meet the same error under locks.
+    #[test]
+    fn only_a_row_that_somebody_holds_is_waited_for_in_order() {
+        for fault in [Fault::LockNotAvailable, Fault::LockTimeout] {
+            assert!(is_held(fault), "{fault}");
+        }
+        for fault in [
+            Fault::Stale,
+            Fault::Serialization,
+            Fault::Deadlock,
+            Fault::Busy,
+            Fault::Unique,
+            Fault::Cancelled,
+            Fault::ConnectionLost,
+            Fault::OutcomeUnknown,
+            Fault::Other,
+        ] {
+            assert!(!is_held(fault), "{fault}");
+        }
+    }
+}

@@ -70,6 +70,35 @@ mod tests {
     }
 
     #[test]
+    fn integers_of_every_width_are_sorted_as_numbers() {
+        let table: [[Value; 2]; 8] = [
+            [(-9_i8).into(), 10_i8.into()],
+            [(-9_i16).into(), 10_i16.into()],
+            [(-9_i32).into(), 10_i32.into()],
+            [i64::MIN.into(), 10_i64.into()],
+            [9_u8.into(), 10_u8.into()],
+            [9_u16.into(), 10_u16.into()],
+            [9_u32.into(), 10_u32.into()],
+            [i64::MAX.unsigned_abs().into(), u64::MAX.into()],
+        ];
+        for sorted in table {
+            let sorted = sorted.map(ValueTuple::One);
+            let [low, high] = sorted.clone();
+            let mut keys = [high, low];
+            assert!(sort(&mut keys), "{sorted:?}");
+            assert_eq!(keys, sorted);
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_null_has_no_place() {
+        assert!(!sort(&mut [
+            ValueTuple::One(Value::Int(None)),
+            ValueTuple::One(1_i32.into())
+        ]));
+    }
+
+    #[test]
     fn text_is_the_servers_to_sort() {
         assert!(!sort(&mut [ValueTuple::One("b".into()), ValueTuple::One("a".into())]));
     }

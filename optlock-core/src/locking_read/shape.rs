@@ -263,6 +263,15 @@ mod tests {
                 "a window function",
             ),
             (r#"SELECT "id" FROM "item" WINDOW "w" AS (ORDER BY "id")"#, "WINDOW"),
+            (r#"SELECT ABS("a") FROM "item" GROUP BY "a""#, "GROUP BY"),
+            (
+                r#"SELECT "id" FROM "item" WHERE "id" IN (SELECT "x" FROM "y") UNION SELECT "x" FROM "y""#,
+                "UNION",
+            ),
+            (
+                r#"SELECT "id" FROM "item" WHERE "id" IN (SELECT "x" FROM "y") AND SUM("a") > 1"#,
+                "an aggregate",
+            ),
             ("SELECT `name`, COUNT(*) FROM `item`", "an aggregate"),
             ("SELECT MAX(`id`) AS `id` FROM `item`", "an aggregate"),
             ("SELECT COALESCE(SUM(`qty`), 0), `id` FROM `item`", "an aggregate"),
@@ -278,6 +287,11 @@ mod tests {
     #[test]
     fn text_ends_where_its_database_ends_it() {
         let grouped = r#"SELECT "id" FROM "item" WHERE "name" = E'it\'s' GROUP BY "id""#;
+        assert_eq!(obstacle(grouped), Some("GROUP BY"));
+        // Wherever it begins.
+        let grouped = r#"SELECT "id" FROM "item" WHERE "name" = E'\'' GROUP BY "id""#;
+        assert_eq!(obstacle(grouped), Some("GROUP BY"));
+        let grouped = r#"SELECT E'\'' FROM "item" GROUP BY "id""#;
         assert_eq!(obstacle(grouped), Some("GROUP BY"));
         let grouped = r"SELECT `id` FROM `item` WHERE `name` = 'it\'s' GROUP BY `id`";
         assert_eq!(super::obstacle(grouped, Quotes::Backslash), Some("GROUP BY"));
@@ -316,5 +330,12 @@ mod tests {
             Quotes::Backslash
         ));
         assert!(!has_index_hint("SELECT `USE INDEX` FROM `item`", Quotes::Backslash));
+        for sql in [
+            "SELECT LAG(`a`) IGNORE NULLS FROM `item`",
+            "SELECT THE INDEX FROM `item`",
+            "SELECT `id` FROM `item` WHERE `id` IN (SELECT `x` FROM `y` FORCE INDEX (`i`))",
+        ] {
+            assert!(!has_index_hint(sql, Quotes::Backslash), "{sql}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The statements of a batch, as each backend is sent them.
 
-use sea_orm::sea_query::{Alias, IntoIden, IntoTableRef};
+use sea_orm::sea_query::{Alias, Enum, IntoIden, IntoTableRef};
 
 use super::*;
 
@@ -30,6 +30,19 @@ fn update(names: Vec<Value>) -> BatchUpdate {
 
 fn named() -> BatchUpdate {
     update(vec!["a".into(), "b".into()])
+}
+
+/// One of a type of the server's own.
+fn mood(value: &'static str) -> Value {
+    let mood = Enum {
+        type_name: "mood".into(),
+        value: value.into(),
+    };
+    Value::Enum(OptionEnum::Some(Box::new(mood)))
+}
+
+fn no_mood() -> Value {
+    Value::Enum(OptionEnum::None("mood".into()))
 }
 
 fn values(statement: &Statement) -> &[Value] {
@@ -96,7 +109,7 @@ fn postgres_is_told_apart_which_values_are_null() {
 
 #[test]
 fn postgres_takes_a_list_of_what_is_no_array() {
-    let update = update(vec![Value::TinyInt(Some(1)), Value::TinyInt(Some(2))]);
+    let mut update = update(vec![Value::TinyInt(Some(1)), Value::TinyInt(Some(2))]);
     let statement = (POSTGRES.update)(&update, 0..2);
     assert!(
         statement
@@ -106,6 +119,44 @@ fn postgres_takes_a_list_of_what_is_no_array() {
         statement.sql
     );
     assert_eq!((POSTGRES.rows)(&update), 500);
+    update
+        .assigned
+        .extend((0..196).map(|_| column("more", vec![1.into(), 2.into()])));
+    assert_eq!((POSTGRES.rows)(&update), 65_535 / 200);
+}
+
+/// The driver sends these otherwise in an array, or not at all, whatever the column takes.
+#[cfg(feature = "sqlx-postgres")]
+#[test]
+fn postgres_takes_a_list_of_what_an_array_would_change() {
+    use sea_orm::sea_query::ArrayType;
+
+    for value in [
+        1_i8.into(),
+        1_u8.into(),
+        1_u64.into(),
+        'x'.into(),
+        mood("glad"),
+        no_mood(),
+        Value::Array(ArrayType::Int, Some(Box::new(vec![1.into()]))),
+    ] {
+        for column_type in [ColumnType::Decimal(None), ColumnType::JsonBinary, ColumnType::Uuid] {
+            let mut update = update(vec![value.clone(), value.clone()]);
+            update.assigned[0].column_type = column_type;
+            let statement = (POSTGRES.update)(&update, 0..2);
+            assert!(statement.sql.contains("FROM (VALUES "), "{value:?}: {}", statement.sql);
+        }
+    }
+}
+
+/// The cast is that of the column, and a server without such types takes the text.
+#[test]
+fn an_enum_is_sent_without_the_name_of_its_type() {
+    assert_eq!(plain(&mood("glad")), "glad".into());
+    assert_eq!(plain(&no_mood()), Value::String(None));
+    let statement = (SQLITE.update)(&update(vec![mood("glad"), no_mood()]), 0..2);
+    let values = values(&statement);
+    assert_eq!([&values[2], &values[6]], [&"glad".into(), &Value::String(None)]);
 }
 
 #[test]
@@ -143,6 +194,73 @@ fn mysql_takes_bytes_as_hexadecimal_digits_and_large_numbers_as_they_are() {
         statement.sql
     );
     assert_eq!(values(&statement), ["[[1,3,18446744073709551615,4]]".into()]);
+}
+
+#[test]
+fn mysql_takes_a_value_of_each_kind_in_json() {
+    let table: [(Value, &str); 15] = [
+        (true.into(), "1"),
+        (i8::MIN.into(), "-128"),
+        (i16::MIN.into(), "-32768"),
+        (i32::MIN.into(), "-2147483648"),
+        (i64::MIN.into(), "-9223372036854775808"),
+        (u8::MAX.into(), "255"),
+        (u16::MAX.into(), "65535"),
+        (u32::MAX.into(), "4294967295"),
+        (u64::MAX.into(), "18446744073709551615"),
+        ("text".into(), r#""text""#),
+        ('"'.into(), r#""\"""#),
+        (mood("glad"), r#""glad""#),
+        (no_mood(), "null"),
+        (vec![0xab_u8].into(), r#""ab""#),
+        (Value::Char(None), "null"),
+    ];
+    for (value, json) in table {
+        let statement = (MYSQL.update)(&update(vec![value.clone(), value.clone()]), 0..1);
+        assert_eq!(values(&statement), [format!("[[1,3,{json},4]]").into()], "{value:?}");
+    }
+}
+
+/// As its sixteen bytes, which is what the driver sends.
+#[cfg(feature = "with-uuid")]
+#[test]
+fn mysql_takes_a_uuid_as_hexadecimal_digits() {
+    let uuid = uuid::Uuid::from_u128(0xab);
+    let statement = (MYSQL.update)(&update(vec![uuid.into(), uuid.into()]), 0..1);
+    assert!(
+        statement.sql.contains("UNHEX(`optlock_rows`.`column3`)"),
+        "{}",
+        statement.sql
+    );
+    let json = r#"[[1,3,"000000000000000000000000000000ab",4]]"#;
+    assert_eq!(values(&statement), [json.into()]);
+}
+
+/// One row more, and the server would not take the statement.
+#[test]
+fn mysql_takes_as_many_cases_as_it_has_parameters_for() {
+    let mut update = BatchUpdate {
+        keys: vec![column("id", vec!["x".into(), "y".into()])],
+        ..named()
+    };
+    update
+        .assigned
+        .extend((0..383).map(|_| column("more", vec![1.into(), 2.into()])));
+    let of_a_row = values(&(MYSQL.update)(&update, 0..1)).len();
+    assert_eq!(of_a_row, 772);
+    assert_eq!((MYSQL.rows)(&update), MYSQL.max_parameters / of_a_row);
+}
+
+/// Only one that is larger than a statement of many rows goes alone as parameters.
+#[test]
+fn mysql_takes_a_row_in_json_up_to_the_size_of_a_statement() {
+    // Beside the name there are three numbers.
+    let room = Batching::BYTES - 3 * 8;
+    for (length, is_json) in [(room, true), (room + 1, false)] {
+        let update = update(vec!["x".repeat(length).into(), "".into()]);
+        let statement = (MYSQL.update)(&update, 0..1);
+        assert_eq!(statement.sql.contains("JSON_TABLE"), is_json, "{length}");
+    }
 }
 
 /// A text to compare with has the collation of the column only as a parameter.

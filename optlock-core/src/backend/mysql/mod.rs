@@ -181,3 +181,56 @@ fn advance_timestamp(column: SimpleExpr, micros: i64, now: sea_orm::Value) -> Si
         [column, Expr::val(now)],
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::sea_query::{Alias, Query};
+
+    use super::*;
+
+    #[test]
+    fn a_wait_is_never_shorter_than_what_was_asked_for() {
+        for (limit, expected) in [
+            (Duration::from_nanos(1), 1),
+            (Duration::from_secs(1), 1),
+            (Duration::from_millis(1_001), 2),
+            (Duration::from_secs(5), 5),
+        ] {
+            assert_eq!(seconds(limit), expected, "{limit:?}");
+        }
+    }
+
+    #[test]
+    fn each_of_the_two_servers_reads_a_limit_in_its_own_unit() {
+        let request = |strength| LockRequest {
+            strength,
+            wait: LockWait::AtMost(Duration::from_millis(2_500)),
+            of: None,
+        };
+        for (strength, clause) in [
+            (LockStrength::Update, "FOR UPDATE /*M! WAIT 3 */"),
+            (LockStrength::Share, "LOCK IN SHARE MODE /*M! WAIT 3 */"),
+        ] {
+            let mut query = Query::select();
+            query.column(Alias::new("id")).from(Alias::new("item"));
+            let statement = locking_read(query, &request(strength)).unwrap();
+            assert_eq!(
+                statement.sql,
+                format!("SELECT /*+ MAX_EXECUTION_TIME(2500) */ `id` FROM `item` {clause}")
+            );
+        }
+    }
+
+    #[test]
+    fn a_name_is_waited_for_no_shorter_than_asked_and_not_for_ever() {
+        for (wait, expected) in [
+            (LockWait::NoWait, "0"),
+            (LockWait::AtMost(Duration::from_millis(2_500)), "3"),
+            (LockWait::AsSet, "5"),
+        ] {
+            let statement = take_advisory_lock("job", wait);
+            let end = format!(", {expected})");
+            assert!(statement.sql.ends_with(&end), "{}", statement.sql);
+        }
+    }
+}
