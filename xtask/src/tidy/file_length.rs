@@ -34,9 +34,15 @@ mod tests {
         let full = "//\n".repeat(LIMIT);
         assert!(check(&[file(full.clone())]).is_empty());
         assert!(check(&[file(format!("{full}#[cfg(test)]\nmod tests {{}}\n"))]).is_empty());
-        assert_eq!(
-            check(&[file(format!("{full}//\n"))]),
-            ["src/a.rs: 351 lines besides its tests, more than 350: split it"]
-        );
+        let declared = "#[cfg(test)]\nmod tests;\n";
+        for longer in [
+            format!("{full}//\n"),
+            format!("{declared}{}", &full[.."//\n".len() * (LIMIT - 1)]),
+        ] {
+            assert_eq!(
+                check(&[file(longer)]),
+                ["src/a.rs: 351 lines besides its tests, more than 350: split it"]
+            );
+        }
     }
 }

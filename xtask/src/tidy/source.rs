@@ -16,9 +16,21 @@ pub(super) struct SourceFile {
 }
 
 impl SourceFile {
-    /// The part before the first `#[cfg(test)]`: by convention a file's unit tests come last.
+    /// The part before the module of its unit tests, which by convention comes last. One that is a file of its own is only declared.
     pub(super) fn non_test_text(&self) -> &str {
-        self.text.split("#[cfg(test)]").next().unwrap_or_default()
+        const MARK: &str = "#[cfg(test)]\nmod ";
+
+        let is_body = |offset: &usize| {
+            self.text[*offset + MARK.len()..]
+                .lines()
+                .next()
+                .is_some_and(|name| name.contains('{'))
+        };
+        let mut modules = self.text.match_indices(MARK).map(|(offset, _)| offset);
+        match modules.find(is_body) {
+            Some(end) => &self.text[..end],
+            None => &self.text,
+        }
     }
 
     /// A complaint about the line at `offset` of the text.

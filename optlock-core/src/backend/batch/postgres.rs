@@ -13,9 +13,9 @@ pub(in crate::backend) const BATCHING: Batching = Batching {
     delete: |table, condition| delete_from(DbBackend::Postgres, table, condition),
     without_hint: |_| None,
     is_for_hint: |_| false,
-    // The one for UPDATE, of row-level security.
     // The rows are locked as the join finds them. Longer than what most writes hold a lock, and far shorter than what it takes to find a deadlock, a second.
     impatience: Some("SET LOCAL lock_timeout = '50ms'"),
+    // The one for UPDATE, of row-level security.
     hides_from_locks: true,
     deleted_rows: 200,
     max_parameters: u16::MAX as usize,
