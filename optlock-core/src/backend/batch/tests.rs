@@ -387,3 +387,13 @@ fn a_statement_takes_as_many_rows_as_it_has_room_for() {
         "one that is too large for any goes alone"
     );
 }
+
+#[cfg(feature = "sqlx-mysql")]
+#[tokio::test]
+async fn only_a_key_that_does_not_exist_is_for_the_hint() {
+    for (number, is_for_hint) in [(1176, true), (1213, false), (1062, false)] {
+        let err = crate::backend::driver_error::of_mysql(number).await;
+        assert_eq!((MYSQL.is_for_hint)(&err), is_for_hint, "{err:?}");
+    }
+    assert!(!(MYSQL.is_for_hint)(&DbErr::RecordNotInserted));
+}

@@ -200,6 +200,48 @@ mod tests {
         }
     }
 
+    /// A statement that ends early was not ended by the limit of its wait.
+    #[test]
+    fn a_statement_that_was_cancelled_at_its_limit_has_waited_for_the_lock() {
+        let limit = Duration::from_secs(2);
+        let (early, late) = (Duration::from_secs(1), Duration::from_secs(3));
+        for (fault, wait, elapsed, expected) in [
+            (
+                Fault::Cancelled,
+                LockWait::AtMost(limit),
+                late,
+                Some(Fault::LockTimeout),
+            ),
+            (Fault::Cancelled, LockWait::AtMost(limit), early, None),
+            (Fault::Cancelled, LockWait::AsSet, late, None),
+            (
+                Fault::LockTimeout,
+                LockWait::NoWait,
+                early,
+                Some(Fault::LockNotAvailable),
+            ),
+            (
+                Fault::LockTimeout,
+                LockWait::AtMost(limit),
+                late,
+                Some(Fault::LockTimeout),
+            ),
+            (Fault::Deadlock, LockWait::AsSet, early, Some(Fault::Deadlock)),
+            (Fault::Unique, LockWait::AsSet, late, None),
+        ] {
+            let attempt = Attempt {
+                wait,
+                elapsed,
+                patience: None,
+            };
+            assert_eq!(
+                lock_fault(fault, &attempt),
+                expected,
+                "{fault:?} of {wait:?} after {elapsed:?}"
+            );
+        }
+    }
+
     #[test]
     fn each_of_the_two_servers_reads_a_limit_in_its_own_unit() {
         let request = |strength| LockRequest {
