@@ -159,10 +159,11 @@ async fn what_succeeds_at_once_has_no_events(context: Context) -> Outcome {
 }
 
 async fn who_gives_up_is_told_unless_the_work_refuses_at_once(_: Context) -> Outcome {
+    type Fails = fn(u32) -> Error;
+
     let refused = |_| Error::from(DbErr::Custom("no".to_owned()));
     let times_out = |_| Error::from(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout));
     let retries = "event  message=retries attempt=1 fault=pool_timeout";
-    type Fails = fn(u32) -> Error;
     let cases: [(Fails, u32, &[&str]); 4] = [
         (refused, 2, &[]),
         (
