@@ -327,8 +327,13 @@ async fn a_constraint_is_its_own_error_and_leaves_no_transaction_open(context: C
 async fn sql_that_the_server_refuses_is_the_callers(context: Context) -> Outcome {
     item::create(&context).await?;
     let wrong = item::Entity::update_by_id(1).col_expr(item::Column::Qty, Expr::cust("qty + + AND"));
+    context.take_statements();
     let err = wrong.exec(&context.db).await.unwrap_err();
     assert!(matches!(err, Error::Database(_)), "{err:?}");
+    // The error is that of the caller's own statement, also where a server may have refused what stood around it: MySQL, for one, knows no such statement.
+    let sent = context.take_statements();
+    let plain = sent.iter().filter(|sql| sql.starts_with("UPDATE "));
+    assert_eq!(plain.count(), 1, "{sent:?}");
     assert_eq!(stored(&context, 1).await?, ("a".to_owned(), 10, 1));
     // It is not taken for a server that knows less.
     context.take_statements();
