@@ -44,17 +44,20 @@ pub(crate) fn next<E: Versioned>(
     }
 }
 
-/// The version that follows whatever version a row is at, as an expression of the database.
-pub(crate) fn next_in_sql<E: Versioned>(backend: DbBackend, operation: Operation) -> Result<SimpleExpr, Error> {
+/// The version that follows whatever version a row is at, as an expression of the database. A token becomes the `fresh` version, and a timestamp at least that.
+pub(crate) fn next_in_sql<E: Versioned>(
+    backend: DbBackend,
+    fresh: E::Version,
+    operation: Operation,
+) -> Result<SimpleExpr, Error> {
     let capabilities = capabilities(backend);
     let limit = limit::<E>(&capabilities)?;
     let column = Expr::col(E::version_column());
-    let fresh = || E::version_column().save_as(Expr::val(initial::<E>()));
     match ReprOf::<E>::KIND {
         Kind::Integer(_) => Ok(advance_counter(backend, &column, limit)),
-        Kind::Token => Ok(fresh()),
+        Kind::Token => Ok(E::version_column().save_as(Expr::val(fresh))),
         Kind::Timestamp => match capabilities.advance_timestamp {
-            Some(advance) => Ok(advance(column, E::PRECISION.tick_micros(), initial::<E>().into())),
+            Some(advance) => Ok(advance(column, E::PRECISION.tick_micros(), fresh.into())),
             None => Err(unsupported(
                 &capabilities,
                 &format!("{operation} of an entity whose version is a timestamp"),

@@ -195,18 +195,13 @@ impl<E: Versioned> UpdateById<E> {
             assignable::<E>(backend, *column, OPERATION)?;
             update = update.col_expr(*column, expression.clone());
         }
+        let fresh = initial::<E>();
+        update = update.col_expr(
+            E::version_column(),
+            next_in_sql::<E>(backend, fresh.clone(), OPERATION)?,
+        );
         let is_time = <E::Version as VersionType>::Repr::KIND == Kind::Timestamp;
-        let now = is_time.then(initial::<E>);
-        let version = E::version_column();
-        let next = match (&now, capabilities(backend).advance_timestamp) {
-            (Some(now), Some(advance)) => {
-                let tick = E::PRECISION.tick_micros();
-                advance(Expr::col(version), tick, now.clone().into())
-            }
-            _ => next_in_sql::<E>(backend, OPERATION)?,
-        };
-        update = update.col_expr(version, next);
-        Ok((update.filter(self.condition()).into_query(), now))
+        Ok((update.filter(self.condition()).into_query(), is_time.then_some(fresh)))
     }
 
     fn condition(&self) -> Condition {

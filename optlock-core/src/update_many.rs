@@ -6,7 +6,7 @@ use sea_orm::{
     Statement, UpdateResult,
 };
 
-use crate::advance::next_in_sql;
+use crate::advance::{initial, next_in_sql};
 use crate::entity::{Versioned, table};
 use crate::error::{Error, Operation, VersionAssigned};
 use crate::overflow::overflow;
@@ -144,9 +144,8 @@ impl<E: Versioned> UpdateMany<E> {
         if self.assigns_version {
             return Err(VersionAssigned::new(table::<E>(), version.as_str(), Operation::UpdateMany).into());
         }
-        let update = self
-            .update
-            .col_expr(version, next_in_sql::<E>(backend, Operation::UpdateMany)?);
+        let next = next_in_sql::<E>(backend, initial::<E>(), Operation::UpdateMany)?;
+        let update = self.update.col_expr(version, next);
         Ok(if self.filter.is_empty() {
             update
         } else {

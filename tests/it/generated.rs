@@ -6,7 +6,7 @@ use optlock::{Conflict, Error, Found, Operation};
 use crate::backend::Backend;
 use crate::case::{Outcome, cases};
 use crate::context::Context;
-use crate::entity::generated::{computed, defaulted, rounded};
+use crate::entity::generated::{cast, computed, defaulted, rounded};
 use crate::entity::item::{self, load, stored};
 
 cases![
@@ -14,12 +14,14 @@ cases![
     a_default_of_the_database_is_returned_as_stored,
     rounded_columns_are_returned_as_stored,
     a_model_that_is_stored_as_sent_is_not_read_again,
-    a_key_that_several_rows_share_is_reported;
+    a_key_that_several_rows_share_is_reported,
+    a_column_that_is_cast_is_returned_as_stored;
     SERVERS: a_column_that_a_trigger_writes_is_returned_as_stored;
     POSTGRES: a_write_that_a_trigger_of_postgres_swallows_is_blocked,
     a_write_that_a_policy_of_postgres_hides_is_blocked;
     SQLITE: a_write_that_a_trigger_of_sqlite_swallows_is_blocked;
-    MARIADB: a_trigger_that_writes_the_version_is_told_where_the_row_must_be_read;
+    MARIADB: a_trigger_that_writes_the_version_is_told_where_the_row_must_be_read,
+    of_a_row_that_was_named_only_what_was_sent_is_known;
 ];
 
 async fn a_computed_column_is_returned_as_stored(context: Context) -> Outcome {
@@ -405,5 +407,64 @@ async fn a_trigger_that_writes_the_version_is_told_where_the_row_must_be_read(co
     );
     assert_eq!((err.fault(), err.is_conflict()), (None, false));
     assert_eq!(context.number("SELECT version FROM computed").await?, 3);
+    Ok(())
+}
+
+async fn a_column_that_is_cast_is_returned_as_stored(context: Context) -> Outcome {
+    context.create(cast::Entity).await?;
+    let new = cast::ActiveModel {
+        id: Set(1),
+        code: Set("007".to_owned()),
+        version: NotSet,
+    };
+    let inserted = new.insert(&context.db).await?;
+    assert_eq!(inserted.code, "7");
+    let change = |row: &cast::Model, code: &str| cast::ActiveModel {
+        code: Set(code.to_owned()),
+        ..row.clone().into_active_model()
+    };
+    let updated = change(&inserted, "008").update(&context.db).await?;
+    assert_eq!((updated.code.as_str(), updated.version), ("8", 2));
+    let updated = cast::Entity::update_batch([change(&updated, "009")])
+        .exec(&context.db)
+        .await?;
+    assert_eq!((updated[0].code.as_str(), updated[0].version), ("9", 3));
+    assert_eq!(cast::Entity::find().all(&context.db).await?, updated);
+    Ok(())
+}
+
+/// A trigger that moves the version on stands for a rival who writes before the row is read.
+async fn of_a_row_that_was_named_only_what_was_sent_is_known(context: Context) -> Outcome {
+    item::create(&context).await?;
+    context
+        .sql("CREATE TRIGGER bumps BEFORE UPDATE ON item FOR EACH ROW SET NEW.version = NEW.version + 1")
+        .await?;
+    // All of it was sent, beside a key or a version that is the row's own.
+    let whole = |id, version| item::ActiveModel {
+        id,
+        name: Set("new".to_owned()),
+        qty: Set(7),
+        version,
+    };
+    for (model, version) in [
+        (whole(Unchanged(1), Set(1)), 2),
+        (whole(Set(1), Unchanged(3)), 4),
+        (whole(Set(1), Set(5)), 6),
+    ] {
+        let row = model.update(&context.db).await?;
+        assert_eq!(
+            (row.id, row.name.as_str(), row.qty, row.version),
+            (1, "new", 7, version)
+        );
+    }
+    // The name is that of another row.
+    let other = item::ActiveModel {
+        id: Set(3),
+        qty: Set(7),
+        ..load(&context, 2).await?.into_active_model()
+    };
+    let err = other.update(&context.db).await.unwrap_err();
+    assert!(matches!(err, Error::Unread(_)), "{err:?}");
+    assert_eq!(stored(&context, 3).await?, ("c".to_owned(), 7, 3));
     Ok(())
 }

@@ -43,6 +43,7 @@ cases![
     a_refusal_leaves_the_transaction_usable,
     rows_that_share_a_key_are_reported,
     a_row_that_cannot_be_decoded_was_written,
+    a_refusal_is_one_though_its_row_cannot_be_read,
     no_policy_repeats_a_refusal,
     a_pool_of_one_is_enough,
     two_hundred_buyers_of_a_hundred_are_told_apart,
@@ -326,8 +327,13 @@ async fn a_constraint_is_its_own_error_and_leaves_no_transaction_open(context: C
 async fn sql_that_the_server_refuses_is_the_callers(context: Context) -> Outcome {
     item::create(&context).await?;
     let wrong = item::Entity::update_by_id(1).col_expr(item::Column::Qty, Expr::cust("qty + + AND"));
+    context.take_statements();
     let err = wrong.exec(&context.db).await.unwrap_err();
     assert!(matches!(err, Error::Database(_)), "{err:?}");
+    // The error is that of the caller's own statement, also where a server may have refused what stood around it: MySQL, for one, knows no such statement.
+    let sent = context.take_statements();
+    let plain = sent.iter().filter(|sql| sql.starts_with("UPDATE "));
+    assert_eq!(plain.count(), 1, "{sent:?}");
     assert_eq!(stored(&context, 1).await?, ("a".to_owned(), 10, 1));
     // It is not taken for a server that knows less.
     context.take_statements();
@@ -979,5 +985,19 @@ async fn a_write_that_is_reported_as_not_done_is_not_stored(context: Context) ->
         not_done + unknown > 0,
         "no update was killed half-way: the case shows nothing"
     );
+    Ok(())
+}
+
+async fn a_refusal_is_one_though_its_row_cannot_be_read(context: Context) -> Outcome {
+    create_without_names(&context).await?;
+    let too_many = || take(1, 100);
+    for update in [too_many(), too_many().filter(Expr::cust("1 /* ; */ = 1"))] {
+        let err = update.exec(&context.db).await.unwrap_err();
+        let refused = refused(&err)?;
+        assert_eq!(refused.current::<item::Model>(), None);
+        assert!(std::error::Error::source(refused).is_some(), "it says why");
+        assert_eq!(optlock::fault(&err), Fault::Blocked);
+    }
+    assert_eq!(context.number("SELECT qty FROM item").await?, 10);
     Ok(())
 }

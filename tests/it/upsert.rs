@@ -29,6 +29,7 @@ cases![
     with_nothing_set_the_version_advances,
     an_insert_a_change_and_the_same_again_are_told_apart,
     another_constraint_is_its_own_error,
+    what_else_is_wrong_with_the_row_is_its_error_at_once,
     a_conflict_leaves_the_transaction_usable,
     it_is_undone_with_its_transaction,
     every_type_of_version_is_checked,
@@ -43,7 +44,8 @@ cases![
     POSTGRES: an_insert_that_a_trigger_swallowed_is_an_error,
     a_row_that_the_snapshot_does_not_show_is_a_conflict;
     SERVERS: a_row_that_a_rival_commits_meanwhile_is_a_conflict,
-    a_row_that_a_rival_rolls_back_is_inserted;
+    a_row_that_a_rival_rolls_back_is_inserted,
+    a_version_that_its_column_rounds_is_reported_and_no_conflict;
     POSTGRES: a_row_that_a_rival_commits_at_the_expected_version_is_found_as_it_is;
     MARIADB: a_row_that_a_rival_has_deleted_again_is_inserted;
 ];
@@ -767,5 +769,33 @@ async fn a_row_that_a_rival_has_deleted_again_is_inserted(context: Context) -> O
         );
         context.sql("DELETE FROM item WHERE id = 8").await?;
     }
+    Ok(())
+}
+
+async fn what_else_is_wrong_with_the_row_is_its_error_at_once(context: Context) -> Outcome {
+    item::create(&context).await?;
+    let nameless = item::ActiveModel {
+        name: NotSet,
+        ..row(8, "", 5, NotSet)
+    };
+    context.take_statements();
+    let err = item::Entity::upsert(nameless).exec(&context.db).await.unwrap_err();
+    assert_eq!(err.fault(), Some(Fault::NotNull), "{err:?}");
+    assert_eq!(context.take_statements().len(), 1, "nobody has to be asked");
+    Ok(())
+}
+
+/// The row is there by then: the caller's own.
+async fn a_version_that_its_column_rounds_is_reported_and_no_conflict(context: Context) -> Outcome {
+    use versions::by_naive::{ActiveModel, Entity};
+
+    versions::create(&context, context.backend.pick("TEXT", "TIMESTAMP(0)", "DATETIME")).await?;
+    let new = ActiveModel {
+        id: Set(1),
+        name: Set("a".to_owned()),
+        version: NotSet,
+    };
+    let err = Entity::upsert(new).exec(&context.db).await.unwrap_err();
+    assert!(matches!(err, Error::Imprecise(_)), "{err:?}");
     Ok(())
 }

@@ -1,13 +1,14 @@
 //! Inserts of more rows than one statement takes.
 
-use super::run::{Batch, run};
+use tracing::Instrument;
+
 use crate::entity::{Versioned, table};
 use crate::error::Error;
 use crate::insert_many::InsertMany;
-use crate::lock_mode::LockWait;
-use crate::place::ModifyIn;
+use crate::place::{ModifyIn, Place};
 use crate::policy::Policy;
 use crate::transaction::OpenTransaction;
+use crate::txn::Txn;
 
 impl<E: Versioned> InsertMany<E> {
     /// Inserts any number of rows, in as many statements as it takes, and returns their number: all of them or none. On a connection it is a transaction of
@@ -38,37 +39,32 @@ impl<E: Versioned> InsertMany<E> {
     ///
     /// As [`exec`](Self::exec).
     pub async fn exec_in_parts<C: ModifyIn>(self, db: &C) -> Result<u64, Error> {
-        let backend = db.get_database_backend();
-        let inserts = Inserts::<E> {
-            parts: self.parts(backend)?,
-        };
-        if inserts.parts.is_empty() {
+        let parts = self.parts(db.get_database_backend())?;
+        if parts.is_empty() {
             return Ok(0);
         }
-        let span = tracing::debug_span!("optlock.insert_many", table = table::<E>(), parts = inserts.parts.len());
-        run(&Policy::new(), db, &inserts, span).await
+        let span = tracing::debug_span!("optlock.insert_many", table = table::<E>(), parts = parts.len());
+        let parts = parts.as_slice();
+        let inserts = async {
+            match db.place() {
+                Place::Connection(db) => {
+                    let work = |txn: Txn| async move { insert::<E, Txn>(&txn, parts).await };
+                    Policy::new().transaction(db, work).await
+                }
+                Place::Transaction(txn) => insert::<E, C::Transaction>(txn, parts).await,
+            }
+        };
+        inserts.instrument(span).await
     }
 }
 
-struct Inserts<E: Versioned> {
-    parts: Vec<Vec<E::ActiveModel>>,
-}
-
-impl<E: Versioned> Batch for Inserts<E> {
-    type Output = u64;
-
-    async fn at_once<T: OpenTransaction>(&self, txn: &T, wait: LockWait) -> Result<Option<u64>, Error> {
-        self.under_locks(txn, wait).await.map(Some)
+/// Inserts the parts one by one.
+async fn insert<E: Versioned, T: OpenTransaction>(txn: &T, parts: &[Vec<E::ActiveModel>]) -> Result<u64, Error> {
+    let mut rows = 0;
+    for part in parts {
+        rows += InsertMany::<E>::new(part.iter().cloned())
+            .exec_without_returning(txn)
+            .await?;
     }
-
-    /// There is nothing to lock.
-    async fn under_locks<T: OpenTransaction>(&self, txn: &T, _: LockWait) -> Result<u64, Error> {
-        let mut rows = 0;
-        for part in &self.parts {
-            rows += InsertMany::<E>::new(part.iter().cloned())
-                .exec_without_returning(txn)
-                .await?;
-        }
-        Ok(rows)
-    }
+    Ok(rows)
 }

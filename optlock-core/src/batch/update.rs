@@ -10,7 +10,6 @@ use super::run::Batch;
 use super::statement::Statements;
 use super::write::{executed, sent};
 use crate::advance::next;
-use crate::backend::{Returning, capabilities};
 use crate::diagnosis::{blocked, compare};
 use crate::entity::Versioned;
 use crate::error::{Conflict, Error, Operation};
@@ -144,7 +143,7 @@ impl<E: Versioned> Updates<E> {
             Reads::Unknown => !indices.iter().all(|index| self.is_known(*index)),
             Reads::All => true,
         };
-        is_wanted && is_available(txn) && capabilities(txn.get_database_backend()).returning != Returning::Never
+        is_wanted && is_available(txn)
     }
 
     fn is_known(&self, index: usize) -> bool {

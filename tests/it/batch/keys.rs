@@ -1,10 +1,11 @@
 //! Batches of rows whose keys are of every kind.
 
 use optlock::prelude::*;
-use optlock::{Error, Found};
+use optlock::{Error, Found, Operation};
 
 use crate::case::{Outcome, cases};
 use crate::context::Context;
+use crate::entity::item;
 use crate::entity::keys::{
     Level, Shade, by_bytes, by_enum, by_level, by_text, by_uuid, elsewhere, pair, raw, renamed, triple,
 };
@@ -18,7 +19,8 @@ cases![
     keys_may_have_two_columns,
     keys_may_have_three_columns_of_three_types,
     columns_may_have_other_names_than_fields,
-    columns_may_have_the_names_of_keywords;
+    columns_may_have_the_names_of_keywords,
+    a_key_that_several_rows_share_is_named;
     MARIADB: a_key_in_another_spelling_is_the_same_row, two_spellings_of_one_key_are_one_row_twice;
     POSTGRES: a_table_may_be_in_another_schema;
 ];
@@ -297,6 +299,39 @@ async fn two_spellings_of_one_key_are_one_row_twice(context: Context) -> Outcome
             .number("SELECT COUNT(*) FROM keyed WHERE version = 1 AND qty = 1")
             .await?,
         2
+    );
+    Ok(())
+}
+
+/// The key of the entity is none of the table's, and that of the first row is all right.
+async fn a_key_that_several_rows_share_is_named(context: Context) -> Outcome {
+    context
+        .sql("CREATE TABLE item (id BIGINT NOT NULL, name VARCHAR(50) NOT NULL, qty BIGINT NOT NULL, version BIGINT NOT NULL)")
+        .await?;
+    context
+        .sql("INSERT INTO item VALUES (1, 'a', 10, 1), (2, 'b', 20, 1), (2, 'c', 30, 1)")
+        .await?;
+    let change = |id, name: &str| item::ActiveModel {
+        id: Unchanged(id),
+        name: Unchanged(name.to_owned()),
+        qty: Set(5),
+        version: Unchanged(1),
+    };
+    let batch = || item::Entity::update_batch([change(1, "a"), change(2, "b")]);
+    for err in [
+        batch().exec_each(&context.db).await.map(drop).unwrap_err(),
+        batch().exec_without_returning(&context.db).await.map(drop).unwrap_err(),
+    ] {
+        let Error::TooManyRows(several) = &err else {
+            return Err(format!("not too many: {err:?}").into());
+        };
+        assert_eq!((several.key().to_string().as_str(), several.rows()), ("2", 2));
+        assert_eq!(several.operation(), Operation::UpdateBatch);
+    }
+    assert_eq!(
+        context.number("SELECT COUNT(*) FROM item WHERE version = 1").await?,
+        3,
+        "all of it is undone"
     );
     Ok(())
 }

@@ -24,9 +24,15 @@ cases![
     columns_of_the_database_come_back,
     the_version_may_come_from_elsewhere,
     a_policy_never_retries_a_conflict,
+    rows_that_are_not_known_come_back_from_the_update_where_it_can_return_them,
+    a_constraint_is_an_error_at_once,
     futures_are_send;
-    SQLITE: a_row_that_a_trigger_holds_back_is_blocked;
-    POSTGRES: a_row_that_a_trigger_holds_back_is_blocked;
+    SQLITE: a_row_that_a_trigger_holds_back_is_blocked,
+    a_row_that_a_trigger_changes_instead_is_a_conflict,
+    a_row_that_was_returned_is_written_whatever_a_trigger_makes_of_it;
+    POSTGRES: a_row_that_a_trigger_holds_back_is_blocked,
+    a_row_that_a_trigger_changes_instead_is_a_conflict,
+    a_row_that_was_returned_is_written_whatever_a_trigger_makes_of_it;
 ];
 
 /// The rows 1, 2 and 3 at versions 4, 1 and 7.
@@ -330,14 +336,18 @@ async fn columns_of_the_database_come_back(context: Context) -> Outcome {
     Ok(())
 }
 
-async fn the_version_may_come_from_elsewhere(context: Context) -> Outcome {
-    item::create(&context).await?;
-    let named = |id, version| item::ActiveModel {
+/// A row of which its key and its version are known, with another quantity to be written.
+fn named(id: i64, version: i64) -> item::ActiveModel {
+    item::ActiveModel {
         id: Set(id),
         name: NotSet,
         qty: Set(7),
         version: Set(version),
-    };
+    }
+}
+
+async fn the_version_may_come_from_elsewhere(context: Context) -> Outcome {
+    item::create(&context).await?;
     let verdicts = item::Entity::update_batch([named(1, 1), named(2, 2)])
         .exec_each(&context.db)
         .await?;
@@ -439,5 +449,138 @@ async fn a_row_that_a_trigger_holds_back_is_blocked(context: Context) -> Outcome
         rows(&context).await?.iter().map(|row| row.id).collect::<Vec<_>>(),
         [1, 2]
     );
+    Ok(())
+}
+
+async fn rows_that_are_not_known_come_back_from_the_update_where_it_can_return_them(context: Context) -> Outcome {
+    item::create(&context).await?;
+    let seen = |context: &Context| {
+        let sent = context.take_statements();
+        let written = writes(&sent);
+        let returned = written.iter().filter(|sql| sql.contains(" RETURNING ")).count();
+        let read = sent.iter().filter(|sql| sql.starts_with("SELECT")).count();
+        (written.len(), returned, read)
+    };
+    context.take_statements();
+    let updated = item::Entity::update_batch([named(1, 1), named(2, 1)])
+        .exec(&context.db)
+        .await?;
+    let names: Vec<_> = updated.iter().map(|row| row.name.as_str()).collect();
+    assert_eq!(names, ["a", "b"]);
+    assert_eq!(seen(&context), context.backend.pick((1, 1, 0), (1, 1, 0), (1, 0, 1)));
+
+    // What is known, or not asked for, does not.
+    item::Entity::update_batch(updated.iter().map(|row| with_qty(row, 8)))
+        .exec(&context.db)
+        .await?;
+    assert_eq!(seen(&context), (1, 0, 0));
+    item::Entity::update_batch([named(1, 3), named(2, 3)])
+        .exec_without_returning(&context.db)
+        .await?;
+    assert_eq!(seen(&context), (1, 0, 0));
+    Ok(())
+}
+
+/// Nothing else would come of a second look.
+async fn a_constraint_is_an_error_at_once(context: Context) -> Outcome {
+    let [a, b, _] = at_different_versions(&context).await?;
+    let taken = item::ActiveModel {
+        name: Set("c".to_owned()),
+        ..a.into_active_model()
+    };
+    context.take_statements();
+    let err = item::Entity::update_batch([taken, with_qty(&b, 21)])
+        .exec(&context.db)
+        .await
+        .unwrap_err();
+    assert_eq!(err.fault(), Some(Fault::Unique), "{err:?}");
+    let sent = context.take_statements();
+    let of_names = writes(&sent).into_iter().filter(|sql| sql.contains("name"));
+    assert_eq!(of_names.count(), 1, "{sent:?}");
+    Ok(())
+}
+
+/// It is neither written nor as it was expected: whoever takes that for success loses a write.
+async fn a_row_that_a_trigger_changes_instead_is_a_conflict(context: Context) -> Outcome {
+    item::create(&context).await?;
+    let triggers = context.backend.pick(
+        "CREATE TRIGGER instead BEFORE UPDATE ON item WHEN NEW.id = 2 AND NEW.version < 50 BEGIN \
+         UPDATE item SET version = 50 WHERE id = 2; SELECT RAISE(IGNORE); END;
+         CREATE TRIGGER kept BEFORE DELETE ON item WHEN OLD.id = 2 BEGIN \
+         UPDATE item SET version = 60 WHERE id = 2; SELECT RAISE(IGNORE); END",
+        "CREATE FUNCTION instead() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+         IF OLD.id = 2 AND pg_trigger_depth() = 1 THEN \
+         UPDATE item SET version = CASE TG_OP WHEN 'DELETE' THEN 60 ELSE 50 END WHERE id = 2; RETURN NULL; END IF; \
+         IF TG_OP = 'DELETE' THEN RETURN OLD; END IF; RETURN NEW; END $$;
+         CREATE TRIGGER instead BEFORE UPDATE OR DELETE ON item FOR EACH ROW EXECUTE FUNCTION instead()",
+        "",
+    );
+    context.sql(triggers).await?;
+    let loaded = rows(&context).await?;
+    let batch = || loaded.iter().map(|row| with_qty(row, 7));
+    let found = |err: &Error| {
+        let conflicts = err.conflicts().into_iter().flatten();
+        conflicts
+            .map(|(index, conflict)| (index, conflict.found().clone()))
+            .collect::<Vec<_>>()
+    };
+    let changed = |version: i64| Found::Changed {
+        version: version.into(),
+    };
+    let err = item::Entity::update_batch(batch()).exec(&context.db).await.unwrap_err();
+    assert_eq!(found(&err), [(1, changed(50))]);
+    let err = item::Entity::delete_batch(batch()).exec(&context.db).await.unwrap_err();
+    assert_eq!(found(&err), [(1, changed(60))]);
+    assert_eq!(rows(&context).await?, loaded);
+
+    let verdicts = item::Entity::update_batch(batch()).exec_each(&context.db).await?;
+    let [Ok(first), Err(conflict), Ok(last)] = verdicts.as_slice() else {
+        panic!("{verdicts:?}")
+    };
+    assert_eq!(*conflict.found(), changed(50));
+    assert_eq!(
+        conflict.current::<item::Model>().map(|row| (row.qty, row.version)),
+        Some((20, 50))
+    );
+    let now = item::Model {
+        version: 50,
+        ..loaded[1].clone()
+    };
+    let batch = [first, &now, last].map(|row| with_qty(row, 0));
+    let verdicts = item::Entity::delete_batch(batch).exec_each(&context.db).await?;
+    let [Ok(()), Err(conflict), Ok(())] = verdicts.as_slice() else {
+        panic!("{verdicts:?}")
+    };
+    assert_eq!(*conflict.found(), changed(60));
+    assert_eq!(stored(&context, 2).await?, ("b".to_owned(), 20, 60));
+    Ok(())
+}
+
+/// As of an update of one row, which returns what it has written.
+async fn a_row_that_was_returned_is_written_whatever_a_trigger_makes_of_it(context: Context) -> Outcome {
+    item::create(&context).await?;
+    let triggers = context.backend.pick(
+        "CREATE TRIGGER guard BEFORE UPDATE ON item WHEN NEW.id = 2 BEGIN SELECT RAISE(IGNORE); END;
+         CREATE TRIGGER bumps AFTER UPDATE ON item WHEN NEW.id = 3 AND NEW.version = 2 BEGIN \
+         UPDATE item SET version = 9 WHERE id = 3; END",
+        "CREATE FUNCTION guard() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN IF OLD.id = 2 THEN RETURN NULL; END IF; RETURN NEW; END';
+         CREATE TRIGGER guard BEFORE UPDATE ON item FOR EACH ROW EXECUTE FUNCTION guard();
+         CREATE FUNCTION bumps() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN UPDATE item SET version = 9 WHERE id = 3; RETURN NULL; END';
+         CREATE TRIGGER bumps AFTER UPDATE ON item FOR EACH ROW WHEN (NEW.id = 3 AND NEW.version = 2) EXECUTE FUNCTION bumps()",
+        "",
+    );
+    context.sql(triggers).await?;
+    let alone = item::Entity::update(named(3, 1)).exec(&context.db).await?;
+    assert_eq!((alone.qty, alone.version), (7, 2));
+    context.sql("UPDATE item SET version = 1 WHERE id = 3").await?;
+    let verdicts = item::Entity::update_batch([named(1, 1), named(2, 1), named(3, 1)])
+        .exec_each(&context.db)
+        .await?;
+    let [Ok(first), Err(blocked), Ok(third)] = verdicts.as_slice() else {
+        panic!("{verdicts:?}")
+    };
+    assert_eq!((first.version, blocked.found()), (2, &Found::Blocked));
+    assert_eq!((third.qty, third.version), (7, 2));
+    assert_eq!(stored(&context, 3).await?, ("c".to_owned(), 7, 9));
     Ok(())
 }

@@ -4,7 +4,7 @@ use optlock::Error;
 use optlock::prelude::*;
 use sea_orm::TransactionTrait;
 
-use super::{rows, with_qty};
+use super::{rows, with_qty, writes};
 use crate::case::{Outcome, cases};
 use crate::context::Context;
 use crate::entity::item::{self, stored};
@@ -14,6 +14,7 @@ cases![
     conflicts_leave_the_transaction_as_it_was,
     verdicts_leave_the_transaction_usable,
     the_rows_are_held_until_the_end,
+    only_what_changes_and_is_as_expected_is_written,
 ];
 
 async fn a_batch_is_part_of_the_transaction(context: Context) -> Outcome {
@@ -107,5 +108,34 @@ async fn the_rows_are_held_until_the_end(context: Context) -> Outcome {
     }
     txn.commit().await?;
     assert_eq!(stored(&context, 1).await?.2, 2);
+    Ok(())
+}
+
+async fn only_what_changes_and_is_as_expected_is_written(context: Context) -> Outcome {
+    item::create(&context).await?;
+    let loaded = rows(&context).await?;
+    context.sql("UPDATE item SET version = 2 WHERE id = 3").await?;
+    let txn = context.db.begin().await?;
+    context.take_statements();
+    let batch = [
+        loaded[0].clone().into_active_model(),
+        with_qty(&loaded[1], 7),
+        with_qty(&loaded[2], 7),
+    ];
+    let verdicts = item::Entity::update_batch(batch).exec_each(&txn).await?;
+    assert_eq!(
+        verdicts.iter().map(Result::is_ok).collect::<Vec<_>>(),
+        [true, true, false]
+    );
+    let sent = context.take_statements();
+    assert_eq!(writes(&sent).len(), 1, "{sent:?}");
+
+    let nothing = [loaded[0].clone().into_active_model(), with_qty(&loaded[2], 7)];
+    let verdicts = item::Entity::update_batch(nothing).exec_each(&txn).await?;
+    assert!(verdicts[0].is_ok() && verdicts[1].is_err(), "{verdicts:?}");
+    let sent = context.take_statements();
+    assert!(writes(&sent).is_empty(), "{sent:?}");
+    txn.commit().await?;
+    assert_eq!(stored(&context, 1).await?.2, 1);
     Ok(())
 }

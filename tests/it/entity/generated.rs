@@ -63,3 +63,22 @@ pub(crate) mod defaulted {
 
     impl ActiveModelBehavior for ActiveModel {}
 }
+
+/// A column that is cast on the way in.
+pub(crate) mod cast {
+    use optlock::prelude::*;
+
+    #[sea_orm::model]
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Versioned)]
+    #[sea_orm(table_name = "casts")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) id: i64,
+        #[sea_orm(save_as = "INTEGER")]
+        pub(crate) code: String,
+        #[version]
+        pub(crate) version: i64,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use optlock::prelude::*;
 use optlock::{Error, Fault, Policy, Report};
-use sea_orm::TransactionTrait;
+use sea_orm::{IsolationLevel, TransactionTrait};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
-use super::{QUICK, meanwhile, reads, writes};
+use super::line::gated;
+use super::{QUICK, block_on, meanwhile, reads, writes};
 use crate::case::{Outcome, cases};
 use crate::context::Context;
 use crate::entity::item::{self, stored};
@@ -26,8 +27,12 @@ cases![
     another_constraint_of_a_change_is_its_error_at_once,
     a_row_that_is_deleted_meanwhile_is_inserted_again,
     a_row_is_inserted_under_the_lock_too,
-    in_a_transaction_a_row_is_inserted_or_changed;
-    SERVERS: a_row_that_a_rival_commits_meanwhile_is_changed_in_a_transaction;
+    in_a_transaction_a_row_is_inserted_or_changed,
+    a_row_that_the_transaction_inserts_meanwhile_is_changed,
+    an_error_after_the_insert_is_reported_in_a_transaction,
+    what_else_is_wrong_with_the_new_row_is_its_error_at_once_in_a_transaction;
+    SERVERS: a_row_that_a_rival_commits_meanwhile_is_changed_in_a_transaction,
+    a_row_that_a_rival_inserts_after_the_look_is_changed_in_a_transaction;
 ];
 
 fn new(name: &str) -> item::ActiveModel {
@@ -315,5 +320,83 @@ async fn what_others_write_meanwhile_in_the_same_transaction_stays(context: Cont
     let qty = context.number("SELECT qty FROM item WHERE id = 2").await?;
     assert_eq!(qty, if written.is_ok() { 777 } else { 20 });
     assert_eq!(written.is_ok(), context.backend.expected().survives_errors);
+    Ok(())
+}
+
+/// By whoever else has the handle, between the look and the insert.
+async fn a_row_that_the_transaction_inserts_meanwhile_is_changed(context: Context) -> Outcome {
+    item::create(&context).await?;
+    let txn = context.db.begin().await?;
+    let make = || {
+        let theirs = "INSERT INTO item (id, name, qty, version) VALUES (8, 'theirs', 50, 3)";
+        block_on(txn.execute_unprepared(theirs)).unwrap();
+        new("ours")
+    };
+    let row = item::Entity::modify_or_insert(&txn, 8, make, |row| row.qty += 1).await?;
+    txn.commit().await?;
+    assert_eq!((row.name.as_str(), row.qty, row.version), ("theirs", 51, 4));
+    assert_eq!(stored(&context, 8).await?, ("theirs".to_owned(), 51, 4));
+    Ok(())
+}
+
+/// At a level at which a look at nothing keeps nobody from inserting.
+async fn a_row_that_a_rival_inserts_after_the_look_is_changed_in_a_transaction(context: Context) -> Outcome {
+    item::create(&context).await?;
+    let level = Some(IsolationLevel::ReadCommitted);
+    let txn = context.db.begin_with_config(level, None).await?;
+    let make = || {
+        meanwhile(
+            &context,
+            "INSERT INTO item (id, name, qty, version) VALUES (8, 'theirs', 50, 3)",
+        );
+        new("ours")
+    };
+    let row = item::Entity::modify_or_insert(&txn, 8, make, |row| row.qty += 1).await?;
+    txn.commit().await?;
+    assert_eq!((row.name.as_str(), row.qty, row.version), ("theirs", 51, 4));
+    assert_eq!(stored(&context, 8).await?, ("theirs".to_owned(), 51, 4));
+    Ok(())
+}
+
+/// The row is there by then: the caller's own, and nobody's to be changed.
+async fn an_error_after_the_insert_is_reported_in_a_transaction(context: Context) -> Outcome {
+    context.create(gated::Entity).await?;
+    for (qty, fault) in [
+        (gated::REFUSED_LATE, Fault::Other),
+        (gated::INSERTED_TWICE, Fault::Unique),
+    ] {
+        let make = || gated::ActiveModel {
+            qty: Set(qty),
+            ..Default::default()
+        };
+        let txn = context.db.begin().await?;
+        let mut calls = 0;
+        let change = |row: &mut gated::Model| {
+            calls += 1;
+            row.qty = 1;
+        };
+        let result = gated::Entity::modify_or_insert(&txn, 8, make, change).await;
+        txn.rollback().await?;
+        assert_eq!(optlock::fault(&result.unwrap_err()), fault);
+        assert_eq!(calls, 0);
+    }
+    Ok(())
+}
+
+async fn what_else_is_wrong_with_the_new_row_is_its_error_at_once_in_a_transaction(context: Context) -> Outcome {
+    item::create(&context).await?;
+    let nameless = || item::ActiveModel {
+        name: NotSet,
+        ..new("")
+    };
+    let txn = context.db.begin().await?;
+    context.take_statements();
+    let err = item::Entity::modify_or_insert(&txn, 8, nameless, |_| ())
+        .await
+        .unwrap_err();
+    txn.rollback().await?;
+    assert_eq!(err.fault(), Some(Fault::NotNull), "{err:?}");
+    let sent = context.take_statements();
+    assert_eq!((reads(&sent), writes(&sent).len()), (1, 1), "{sent:?}");
     Ok(())
 }

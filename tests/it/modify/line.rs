@@ -173,8 +173,12 @@ pub(super) mod gated {
     pub(in crate::modify) const REFUSED: i64 = 666;
     /// `before_save` panics.
     pub(in crate::modify) const PANICS: i64 = 777;
+    /// `before_save` takes the change back.
+    pub(in crate::modify) const TAKEN_BACK: i64 = 555;
     /// `after_save` refuses it.
     pub(in crate::modify) const REFUSED_LATE: i64 = 999;
+    /// `after_save` inserts the row once more.
+    pub(in crate::modify) const INSERTED_TWICE: i64 = 888;
 
     #[sea_orm::model]
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Versioned)]
@@ -197,19 +201,28 @@ pub(super) mod gated {
             match *self.qty.as_ref() {
                 REFUSED => Err(DbErr::Custom("refused by a hook".to_owned())),
                 PANICS => panic!("a mistake in a hook"),
+                TAKEN_BACK => Ok(Self {
+                    qty: Unchanged(TAKEN_BACK),
+                    ..self
+                }),
                 _ => Ok(self),
             }
         }
 
-        async fn after_save<C>(model: Model, _: &C, _: bool) -> Result<Model, DbErr>
+        async fn after_save<C>(model: Model, db: &C, _: bool) -> Result<Model, DbErr>
         where
             C: ConnectionTrait,
         {
             Gate::pass(-model.id).await;
-            if model.qty == REFUSED_LATE {
-                return Err(DbErr::Custom("refused by a hook".to_owned()));
+            match model.qty {
+                REFUSED_LATE => Err(DbErr::Custom("refused by a hook".to_owned())),
+                INSERTED_TWICE => {
+                    let again = format!("INSERT INTO gated VALUES ({}, 0, 1)", model.id);
+                    db.execute_unprepared(&again).await?;
+                    Ok(model)
+                }
+                _ => Ok(model),
             }
-            Ok(model)
         }
     }
 

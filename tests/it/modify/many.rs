@@ -8,6 +8,7 @@ use sea_orm::TransactionTrait;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
+use super::line::gated;
 use super::{QUICK, ShopError, assigned, is_held, writes};
 use crate::case::{Outcome, cases};
 use crate::context::Context;
@@ -21,6 +22,7 @@ cases![
     a_constraint_of_one_row_leaves_all_as_they_were,
     all_rows_are_held_and_only_those_that_change_are_written,
     rows_that_change_are_written_in_one_statement,
+    a_row_whose_change_a_hook_takes_back_is_not_written,
     no_keys_need_no_connection,
     crossing_orders_never_meet_in_a_deadlock,
     in_a_transaction_rows_are_changed_with_it;
@@ -278,4 +280,34 @@ async fn a_row_that_a_trigger_holds_back_leaves_all_as_they_were(context: Contex
         (&Found::Blocked, "2".to_owned())
     );
     is_unchanged(&context).await
+}
+
+async fn a_row_whose_change_a_hook_takes_back_is_not_written(context: Context) -> Outcome {
+    context.create(gated::Entity).await?;
+    context
+        .sql("INSERT INTO gated VALUES (1, 10, 1), (2, 20, 1), (3, 30, 1)")
+        .await?;
+    context.sql("CREATE TABLE audit (id BIGINT NOT NULL)").await?;
+    let insert = "INSERT INTO audit VALUES (NEW.id)";
+    let sql = context.backend.pick(
+        format!("CREATE TRIGGER audits AFTER UPDATE ON gated BEGIN {insert}; END"),
+        format!(
+            "CREATE FUNCTION audits() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {insert}; RETURN NULL; END $$; \
+             CREATE TRIGGER audits AFTER UPDATE ON gated FOR EACH ROW EXECUTE FUNCTION audits()"
+        ),
+        format!("CREATE TRIGGER audits AFTER UPDATE ON gated FOR EACH ROW {insert}"),
+    );
+    context.sql(&sql).await?;
+    let rows = gated::Entity::modify_all(&context.db, [1, 2, 3], |row| {
+        row.qty = if row.id == 2 { gated::TAKEN_BACK } else { row.qty + 1 };
+    })
+    .await?;
+    assert_eq!(
+        rows.iter().map(|row| (row.qty, row.version)).collect::<Vec<_>>(),
+        [(11, 2), (20, 1), (31, 2)]
+    );
+    assert_eq!(gated::stored(&context, 2).await?, (20, 1));
+    assert_eq!(context.number("SELECT COUNT(*) FROM audit").await?, 2);
+    assert_eq!(context.number("SELECT COUNT(*) FROM audit WHERE id = 2").await?, 0);
+    Ok(())
 }

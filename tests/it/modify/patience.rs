@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use optlock::prelude::*;
-use optlock::{Clock, Policy, Report, Sleep};
+use optlock::{Clock, Fault, Policy, Report, Sleep};
+use sea_orm::IsolationLevel;
 
 use super::{QUICK, insert_item, is_held, meanwhile, reads, writes};
 use crate::backend::Backend;
@@ -18,7 +19,9 @@ cases![
     a_row_that_is_not_there_is_named_under_the_lock_too,
     a_locked_round_that_changes_nothing_writes_nothing,
     a_refusal_under_the_lock_lets_go_of_it,
-    a_row_with_many_writers_is_locked_from_the_start_for_a_while;
+    a_row_with_many_writers_is_locked_from_the_start_for_a_while,
+    an_error_that_is_no_conflict_is_no_lost_round;
+    POSTGRES: an_error_that_is_no_conflict_leaves_the_level_as_it_is;
     SERVERS:
     a_wait_for_the_lock_can_be_bounded, whoever_waits_for_the_lock_changes_the_row_that_won;
 ];
@@ -229,7 +232,7 @@ async fn a_wait_for_the_lock_can_be_bounded(context: Context) -> Outcome {
         .modify_all(item::Entity, &context.db, [1, 2], |row| row.qty += 1)
         .await;
     for err in [one.unwrap_err(), many.unwrap_err()] {
-        assert_eq!(optlock::fault(&err), optlock::Fault::LockTimeout, "{err:?}");
+        assert_eq!(optlock::fault(&err), Fault::LockTimeout, "{err:?}");
     }
     rival.rollback().await?;
     assert_eq!(
@@ -239,5 +242,53 @@ async fn a_wait_for_the_lock_can_be_bounded(context: Context) -> Outcome {
             .qty,
         21
     );
+    Ok(())
+}
+
+async fn an_error_that_is_no_conflict_is_no_lost_round(context: Context) -> Outcome {
+    item::create(&context).await?;
+    let id = context.backend.pick(350, 351, 352);
+    insert_item(&context, id, 10).await?;
+    let mut held = Vec::new();
+    let row = QUICK
+        .lock_after(1)
+        .retry_on(Fault::Unique)
+        .modify(item::Entity, &context.db, id, |row| {
+            held.push(is_held(&context, id));
+            let name = if held.len() == 1 { "b" } else { "new" };
+            name.clone_into(&mut row.name);
+        })
+        .await?;
+    assert_eq!((row.name.as_str(), row.version), ("new", 2));
+    assert_eq!(held, [false, false], "nobody else was there");
+    Ok(())
+}
+
+/// Only a serialization failure under the lock is a reason for another level, and only where the policy names none.
+async fn an_error_that_is_no_conflict_leaves_the_level_as_it_is(context: Context) -> Outcome {
+    item::create(&context).await?;
+    context
+        .sql(
+            "ALTER TABLE item ADD CHECK (qty < 1000); \
+             CREATE FUNCTION level() RETURNS trigger LANGUAGE plpgsql AS \
+             $$ BEGIN NEW.name := current_setting('transaction_isolation'); RETURN NEW; END $$; \
+             CREATE TRIGGER level BEFORE UPDATE ON item FOR EACH ROW EXECUTE FUNCTION level()",
+        )
+        .await?;
+    let db = context.connect(1).await?;
+    db.execute_unprepared("SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        .await?;
+    let of_session = QUICK.lock_after(0).retry_on(Fault::Check);
+    let of_policy = of_session.isolation(IsolationLevel::Serializable);
+    for (policy, level) in [(of_session, "repeatable read"), (of_policy, "serializable")] {
+        let mut calls = 0;
+        let row = policy
+            .modify(item::Entity, &db, 1, |row| {
+                calls += 1;
+                row.qty = if calls == 1 { 5_000 } else { row.qty + 1 };
+            })
+            .await?;
+        assert_eq!((row.name.as_str(), calls), (level, 2));
+    }
     Ok(())
 }

@@ -15,6 +15,7 @@ use crate::modify::{ShopError, meanwhile, writes};
 
 cases![
     a_check_that_one_breaks_is_an_error_of_that_one,
+    a_check_that_somebody_alone_breaks_is_an_error_at_once,
     a_hook_that_refuses_one_is_an_error_of_that_one,
     a_hook_that_fails_after_the_write_is_an_error_of_all_who_are_stored,
     a_hook_that_panics_leaves_nobody_waiting,
@@ -280,5 +281,27 @@ async fn what_is_stored_and_an_error_is_not_stored_again(context: Context) -> Ou
     }
     let row = context.row(&format!("SELECT name FROM doc WHERE id = {id}")).await?;
     assert_eq!(row.try_get_by_index::<String>(0)?, "a!!!", "stored, and once");
+    Ok(())
+}
+
+async fn a_check_that_somebody_alone_breaks_is_an_error_at_once(context: Context) -> Outcome {
+    let id = create_checked(&context, 1_121, 0).await?;
+    context.take_statements();
+    let mut calls = 0;
+    let change = |row: &mut item::Model| {
+        calls += 1;
+        row.qty = 1_000;
+    };
+    let err = COMBINED
+        .modify(item::Entity, &context.db, id, change)
+        .await
+        .unwrap_err();
+    assert_eq!((err.fault(), calls), (Some(Fault::Check), 1));
+    let sent = context.take_statements();
+    assert_eq!(
+        writes(&sent).len(),
+        1,
+        "nobody is there to be told apart from: {sent:?}"
+    );
     Ok(())
 }

@@ -10,12 +10,16 @@ use crate::case::{Outcome, cases};
 use crate::context::Context;
 use crate::entity::item::{self, stored};
 use crate::modify::line::{COMBINED, PATIENT, calls, ends, go, line_up, line_up_for_nothing, own_row, pair};
-use crate::modify::{ShopError, meanwhile, writes};
+use crate::modify::{QUICK, ShopError, is_held, meanwhile, writes};
 
 cases![
     after_a_conflict_all_are_applied_to_the_row_that_won,
     those_who_all_refuse_decide_on_the_row_as_it_is,
     those_who_change_nothing_return_the_row_as_it_is,
+    whoever_changes_nothing_alone_returns_the_row_as_it_is,
+    those_who_change_nothing_do_not_believe_the_first_of_them,
+    what_was_left_and_is_out_of_date_is_no_lost_round,
+    whoever_keeps_losing_alone_locks_the_row,
     a_row_that_is_deleted_is_a_conflict_of_all,
     what_others_wait_for_is_stored_ahead_of_whoever_writes_alone,
     all_kinds_of_callers_lose_nothing,
@@ -219,5 +223,98 @@ async fn all_kinds_of_callers_lose_nothing(context: Context) -> Outcome {
         "a version is missing, or not its own"
     );
     assert_eq!(stored(&context, id).await?.1, 200);
+    Ok(())
+}
+
+/// What somebody sees, alone in line, and what comes of it, if a rival changes the row after the last one has left it.
+async fn one(
+    context: Context,
+    number: i64,
+    change: impl Fn(&mut item::Model) + Send + Sync + 'static,
+) -> Result<(Vec<i64>, Result<(i64, i64), Error>, u32), Box<dyn std::error::Error + Send + Sync>> {
+    let context = Arc::new(context);
+    let id = own_row(&context, number, 10).await?;
+    let change = Arc::new(change);
+    let mut lined_up = calls(1, |_| {
+        let (context, change) = (Arc::clone(&context), Arc::clone(&change));
+        async move {
+            let (report, mut seen) = (Report::new(), Vec::new());
+            let change = |row: &mut item::Model| {
+                seen.push(row.qty);
+                if seen.len() == 1 {
+                    meanwhile(
+                        &context,
+                        &format!("UPDATE item SET qty = 99, version = 2 WHERE id = {id}"),
+                    );
+                }
+                change(row);
+            };
+            // There is no second attempt.
+            let policy = COMBINED.attempts(1).report(&report);
+            let row = policy.modify(item::Entity, &context.db, id, change).await;
+            (seen, pair(row), report.attempts())
+        }
+    });
+    line_up(item::Entity, &context.db, id, &mut lined_up).await?;
+    ends(go(lined_up)).await?.pop().ok_or_else(|| "nobody".into())
+}
+
+async fn whoever_changes_nothing_alone_returns_the_row_as_it_is(context: Context) -> Outcome {
+    let (seen, row, attempts) = one(context, 1_218, |_| ()).await?;
+    assert_eq!((seen, row?, attempts), (vec![10, 99], (99, 2), 1));
+    Ok(())
+}
+
+/// The first one has read the row, but the second one may have come after the rival.
+async fn those_who_change_nothing_do_not_believe_the_first_of_them(context: Context) -> Outcome {
+    let context = Arc::new(context);
+    let id = own_row(&context, 1_221, 10).await?;
+    let mut lined_up = calls(2, |place| {
+        let context = Arc::clone(&context);
+        async move {
+            let mut times = 0;
+            let change = |_: &mut item::Model| {
+                times += 1;
+                if place == 0 && times == 1 {
+                    meanwhile(
+                        &context,
+                        &format!("UPDATE item SET qty = 99, version = 2 WHERE id = {id}"),
+                    );
+                }
+            };
+            pair(COMBINED.modify(item::Entity, &context.db, id, change).await)
+        }
+    });
+    line_up_for_nothing(&context.db, id, &mut lined_up).await?;
+    for row in ends(go(lined_up)).await? {
+        assert_eq!(row?, (99, 2));
+    }
+    Ok(())
+}
+
+async fn what_was_left_and_is_out_of_date_is_no_lost_round(context: Context) -> Outcome {
+    let (seen, row, attempts) = one(context, 1_224, |row| row.qty += 1).await?;
+    assert_eq!((seen, row?, attempts), (vec![10, 99], (100, 3), 1));
+    Ok(())
+}
+
+async fn whoever_keeps_losing_alone_locks_the_row(context: Context) -> Outcome {
+    let id = own_row(&context, 1_227, 0).await?;
+    let mut held = Vec::new();
+    let row = QUICK
+        .combine()
+        .lock_after(2)
+        .modify(item::Entity, &context.db, id, |row| {
+            held.push(is_held(&context, id));
+            if held.last() == Some(&false) {
+                meanwhile(
+                    &context,
+                    &format!("UPDATE item SET qty = qty + 100, version = version + 1 WHERE id = {id}"),
+                );
+            }
+            row.qty += 1;
+        })
+        .await;
+    assert_eq!((held, pair(row)?), (vec![false, false, true], (201, 4)));
     Ok(())
 }
