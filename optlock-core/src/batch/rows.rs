@@ -138,6 +138,10 @@ impl<E: Versioned> Rows<E> {
         let held = lock_each::<E, T>(txn, wait, &keys).await?;
         let held = held.into_iter().zip(keys).map(|(held, key)| match held {
             Held::Row(model) => Ok(Some(model)),
+            // A delete would have reached them all before they could be counted.
+            Held::Several(_, rows) => {
+                Err(TooManyRows::new(table::<E>(), RowKey::new(key), self.operation, rows).into())
+            }
             Held::Missing => Ok(None),
             Held::Twice => Err(DuplicateKey::new(table::<E>(), RowKey::new(key), self.operation).into()),
         });

@@ -1,5 +1,6 @@
 //! A locking read of rows by their keys, in pieces where they are many.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use sea_orm::sea_query::{Expr, ExprTrait, Order, SelectStatement, SimpleExpr, ValueTuple};
@@ -49,8 +50,8 @@ impl<'t, E: EntityTrait, T: OpenTransaction> KeyedRead<'t, E, T> {
         })
     }
 
-    /// The rows with these keys, in one statement.
-    pub(super) async fn rows(&self, keys: &[ValueTuple]) -> Result<HashMap<ValueTuple, E::Model>, Error> {
+    /// The rows with these keys, in one statement, and how many each key has: several where the key of the entity is none of the table's.
+    pub(super) async fn rows(&self, keys: &[ValueTuple]) -> Result<HashMap<ValueTuple, (E::Model, u64)>, Error> {
         let mut query = self.query.clone();
         query.and_where(among(&self.columns, keys));
         for column in &self.columns {
@@ -58,11 +59,15 @@ impl<'t, E: EntityTrait, T: OpenTransaction> KeyedRead<'t, E, T> {
         }
         (capabilities(self.txn.get_database_backend()).locking.in_key_order)(&mut query);
         let rows = rows::<E, T>(self.txn, query, &self.request).await?;
-        let models = rows.iter().map(|row| {
+        let mut models = HashMap::with_capacity(rows.len());
+        for row in &rows {
             let model = E::Model::from_query_result(row, "")?;
-            Ok((model.get_primary_key_value(), model))
-        });
-        models.collect()
+            match models.entry(model.get_primary_key_value()) {
+                Entry::Vacant(place) => drop(place.insert_entry((model, 1))),
+                Entry::Occupied(mut known) => known.get_mut().1 += 1,
+            }
+        }
+        Ok(models)
     }
 
     /// Rows whose keys the server takes for others, as a collation without case does: they are found, and each is given
@@ -70,7 +75,7 @@ impl<'t, E: EntityTrait, T: OpenTransaction> KeyedRead<'t, E, T> {
     pub(super) async fn other_spellings(
         &self,
         keys: &[ValueTuple],
-        rows: &mut [Option<E::Model>],
+        rows: &mut [Option<(E::Model, u64)>],
     ) -> Result<HashSet<ValueTuple>, Error> {
         let unclear: Vec<usize> = (0..keys.len()).filter(|index| rows[*index].is_none()).collect();
         let mut found_any = false;
@@ -84,11 +89,12 @@ impl<'t, E: EntityTrait, T: OpenTransaction> KeyedRead<'t, E, T> {
         if !found_any {
             return Ok(duplicates);
         }
-        let mut taken: HashSet<ValueTuple> = rows.iter().flatten().map(ModelTrait::get_primary_key_value).collect();
+        let models = rows.iter().flatten().map(|(model, _)| model);
+        let mut taken: HashSet<ValueTuple> = models.map(ModelTrait::get_primary_key_value).collect();
         for index in unclear {
-            for (own, model) in self.rows(std::slice::from_ref(&keys[index])).await? {
+            for (own, found) in self.rows(std::slice::from_ref(&keys[index])).await? {
                 if taken.insert(own) {
-                    rows[index] = Some(model);
+                    rows[index] = Some(found);
                 } else {
                     duplicates.insert(keys[index].clone());
                 }

@@ -197,6 +197,8 @@ impl<M: ModelTrait, T> fmt::Debug for LockedRows<'_, M, T> {
 pub(crate) enum Held<M> {
     /// A row, which is locked now.
     Row(M),
+    /// So many rows, of which this is one; all are locked.
+    Several(M, u64),
     /// None.
     Missing,
     /// A row that an earlier key stands for, too: the server takes the two for one.
@@ -214,7 +216,7 @@ where
     let mut locked = LockedRows::default();
     for (key, held) in keys.into_iter().zip(held) {
         match held {
-            Held::Row(model) => locked.rows.push(Locked::new(model, txn)),
+            Held::Row(model) | Held::Several(model, _) => locked.rows.push(Locked::new(model, txn)),
             Held::Twice => {}
             Held::Missing => locked.missing.push(RowKey::new(key)),
         }
@@ -248,13 +250,14 @@ where
     for chunk in read.chunks(keys.to_vec(), order)? {
         found.extend(read.rows(&chunk).await?);
     }
-    let mut rows: Vec<Option<E::Model>> = keys.iter().map(|key| found.remove(key)).collect();
+    let mut rows: Vec<_> = keys.iter().map(|key| found.remove(key)).collect();
     let mut duplicates = HashSet::new();
     if !found.is_empty() || keys.iter().any(key_order::is_spelled) {
         duplicates = read.other_spellings(keys, &mut rows).await?;
     }
     let held = keys.iter().zip(rows).map(|(key, row)| match row {
-        Some(model) => Held::Row(model),
+        Some((model, 1)) => Held::Row(model),
+        Some((model, several)) => Held::Several(model, several),
         None if duplicates.contains(key) => Held::Twice,
         None => Held::Missing,
     });

@@ -3,6 +3,7 @@
 use optlock::prelude::*;
 use optlock::{Error, Found, Operation};
 
+use crate::backend::Backend;
 use crate::case::{Outcome, cases};
 use crate::context::Context;
 use crate::entity::item;
@@ -327,6 +328,17 @@ async fn a_key_that_several_rows_share_is_named(context: Context) -> Outcome {
         };
         assert_eq!((several.key().to_string().as_str(), several.rows()), ("2", 2));
         assert_eq!(several.operation(), Operation::UpdateBatch);
+    }
+    let delete = item::Entity::delete_batch([change(1, "a"), change(2, "b")]);
+    let err = delete.exec(&context.db).await.unwrap_err();
+    match &err {
+        Error::TooManyRows(several) => {
+            assert_eq!((several.key().to_string().as_str(), several.rows()), ("2", 2));
+            assert_eq!(several.operation(), Operation::DeleteBatch);
+        }
+        // It locks by an index that such a table does not have.
+        Error::Database(_) if context.backend == Backend::MariaDb => {}
+        _ => return Err(format!("not too many: {err:?}").into()),
     }
     assert_eq!(
         context.number("SELECT COUNT(*) FROM item WHERE version = 1").await?,

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use optlock::Error;
 use optlock::prelude::*;
+use optlock::{Error, Policy};
 use sea_orm::TransactionTrait;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
@@ -27,6 +27,9 @@ const TASKS: usize = 8;
 const ROUNDS: usize = 10;
 const ROWS: i64 = 100;
 
+/// SQLite's queue is not a fair one: on a busy machine others may have written for as long as somebody waits, and for longer than a policy goes on.
+const PATIENT: Policy<'static> = Policy::new().without_deadline().attempts(1_000);
+
 async fn every_version_is_the_number_of_writes_that_were_reported(context: Context) -> Outcome {
     item::create(&context).await?;
     super::large::fill(&context, ROWS).await?;
@@ -46,7 +49,7 @@ async fn every_version_is_the_number_of_writes_that_were_reported(context: Conte
                 let batch: Vec<_> = loaded.iter().map(|row| with_qty(row, row.qty + 1)).collect();
                 for (row, verdict) in loaded
                     .iter()
-                    .zip(item::Entity::update_batch(batch).exec_each(&db).await?)
+                    .zip(item::Entity::update_batch(batch).policy(PATIENT).exec_each(&db).await?)
                 {
                     match verdict {
                         Ok(updated) => {
@@ -101,7 +104,7 @@ async fn of_batches_that_are_all_or_nothing_the_winners_add_up(context: Context)
                 let mut loaded = item::Entity::find().all(&db).await?;
                 shuffle(&mut loaded, &mut seed);
                 let batch: Vec<_> = loaded.iter().map(|row| with_qty(row, row.qty + 1)).collect();
-                match item::Entity::update_batch(batch).exec(&db).await {
+                match item::Entity::update_batch(batch).policy(PATIENT).exec(&db).await {
                     Ok(updated) => {
                         assert_eq!(updated.len(), loaded.len());
                         won += 1;
@@ -144,7 +147,10 @@ async fn rows_with_keys_of_text_are_told_apart_by_all(context: Context) -> Outco
                     qty: Set(row.qty + 1),
                     ..row.into_active_model()
                 });
-                let verdicts = by_text::Entity::update_batch(batch).exec_each(&db).await?;
+                let verdicts = by_text::Entity::update_batch(batch)
+                    .policy(PATIENT)
+                    .exec_each(&db)
+                    .await?;
                 written += verdicts.iter().flatten().count();
             }
             Ok::<_, Error>(written)
@@ -286,6 +292,6 @@ async fn create_named(context: &Context) -> Outcome {
 }
 
 /// A policy that must have nothing to do.
-fn never() -> optlock::Policy<'static> {
-    optlock::Policy::new().on_retry(&|retry| panic!("{retry:?}"))
+fn never() -> Policy<'static> {
+    Policy::new().on_retry(&|retry| panic!("{retry:?}"))
 }
