@@ -796,6 +796,9 @@ async fn a_version_that_its_column_rounds_is_reported_and_no_conflict(context: C
         version: NotSet,
     };
     let err = Entity::upsert(new).exec(&context.db).await.unwrap_err();
-    assert!(matches!(err, Error::Imprecise(_)), "{err:?}");
+    let Error::Imprecise(rounded) = &err else {
+        return Err(format!("not rounded: {err:?}").into());
+    };
+    assert_eq!(rounded.operation(), Operation::Upsert);
     Ok(())
 }

@@ -169,3 +169,24 @@ impl Fault {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_faster_rival_is_a_conflict_and_nothing_else_is() {
+        for fault in [Fault::Stale, Fault::Serialization] {
+            assert!(fault.is_conflict(), "{fault}");
+        }
+        for fault in [
+            Fault::Blocked,
+            Fault::Deadlock,
+            Fault::Busy,
+            Fault::LockTimeout,
+            Fault::Unique,
+        ] {
+            assert!(!fault.is_conflict(), "{fault}");
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! Deletes of a few rows.
 
 use optlock::prelude::*;
-use optlock::{Error, Found, Operation};
+use optlock::{Error, Fault, Found, Operation};
 
 use super::{rows, writes};
 use crate::case::{Outcome, cases};
@@ -14,7 +14,8 @@ cases![
     every_conflict_is_reported_and_nothing_is_deleted,
     what_can_be_deleted_is,
     keys_of_two_columns_are_told_apart,
-    a_few_statements_are_enough;
+    a_few_statements_are_enough,
+    a_row_that_others_refer_to_is_an_error_at_once;
     MARIADB: a_table_without_a_primary_key_is_written;
 ];
 
@@ -28,6 +29,23 @@ async fn rows_are_deleted_at_their_own_versions(context: Context) -> Outcome {
         2
     );
     assert_eq!(rows(&context).await?.iter().map(|row| row.id).collect::<Vec<_>>(), [2]);
+    Ok(())
+}
+
+async fn a_row_that_others_refer_to_is_an_error_at_once(context: Context) -> Outcome {
+    item::create(&context).await?;
+    context
+        .sql("CREATE TABLE part (item_id BIGINT NOT NULL, FOREIGN KEY (item_id) REFERENCES item (id))")
+        .await?;
+    context.sql("INSERT INTO part VALUES (2)").await?;
+    let batch = [load(&context, 1).await?, load(&context, 2).await?];
+    let batch = batch.map(IntoActiveModel::into_active_model);
+    context.take_statements();
+    let err = item::Entity::delete_batch(batch).exec(&context.db).await.unwrap_err();
+    assert_eq!(err.fault(), Some(Fault::ForeignKey), "{err:?}");
+    let sent = context.take_statements();
+    assert_eq!(writes(&sent).len(), 1, "{sent:?}");
+    assert_eq!(rows(&context).await?.len(), 3);
     Ok(())
 }
 
