@@ -63,7 +63,9 @@ impl<'t, E: EntityTrait, T: OpenTransaction> KeyedRead<'t, E, T> {
         for row in &rows {
             let model = E::Model::from_query_result(row, "")?;
             match models.entry(model.get_primary_key_value()) {
-                Entry::Vacant(place) => drop(place.insert_entry((model, 1))),
+                Entry::Vacant(place) => {
+                    place.insert((model, 1));
+                }
                 Entry::Occupied(mut known) => known.get_mut().1 += 1,
             }
         }
