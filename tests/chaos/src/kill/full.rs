@@ -26,13 +26,8 @@ pub(crate) async fn run(stage: &Stage) -> Result<Tally> {
     // A process is told by a signal that would end it, unless it is ignored.
     let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
     let mut attempts = Vec::new();
-    let mut faults = 0;
     let mut time = stage.time;
-    // A machine that is busy may not have written as much by then.
-    while faults == 0 {
-        if time > BOUND {
-            return Err("the disk was never full".into());
-        }
+    let faults = loop {
         let mut command = Command::new("sh");
         command
             .args(["-c", &script])
@@ -40,10 +35,17 @@ pub(crate) async fn run(stage: &Stage) -> Result<Tally> {
             .args(recruits.job(time).arguments());
         let of_process = Hand::spawn(command)?.done().await?.into_attempts(&first);
         let unknown = |attempt: &&Attempt| attempt.outcome == Outcome::Unknown;
-        faults = of_process.iter().filter(unknown).count() as u64;
+        let faults = of_process.iter().filter(unknown).count() as u64;
         attempts.extend(of_process);
+        if faults > 0 {
+            break faults;
+        }
+        if time > BOUND {
+            return Err("the disk was never full".into());
+        }
+        // A machine that is busy may not have written as much by then.
         time *= 2;
-    }
+    };
     // There is room again.
     attempts.extend(recruits.last().await?.into_attempts(&first));
     let mut tally = judge(&address, workload, first, attempts).await?;
