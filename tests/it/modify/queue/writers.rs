@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use optlock::Policy;
 use optlock::prelude::*;
-use sea_orm::TransactionTrait;
+use sea_orm::{DatabaseTransaction, TransactionTrait};
 
 use crate::backend::Backend;
 use crate::case::{Outcome, cases};
@@ -38,20 +38,29 @@ fn in_use(backend: Backend, db: &DatabaseConnection) -> usize {
     (size as usize).saturating_sub(idle)
 }
 
+const CALLERS: usize = 3;
+
+/// A row for each caller, and somebody else's transaction that has written them all.
+async fn held(
+    context: &Context,
+) -> Result<(Vec<item::Model>, DatabaseTransaction), Box<dyn std::error::Error + Send + Sync>> {
+    let mut in_hand = Vec::new();
+    for id in 1..=CALLERS {
+        in_hand.push(item::load(context, i64::try_from(id)?).await?);
+    }
+    let rival = context.other.begin().await?;
+    rival.execute_unprepared("UPDATE item SET name = name").await?;
+    Ok((in_hand, rival))
+}
+
 async fn whoever_waits_to_write_has_no_connection(context: Context) -> Outcome {
-    const CALLERS: usize = 3;
     // Well before those who wait take it for a standstill.
     const TIMELY: Duration = Duration::from_millis(400);
 
     item::create(&context).await?;
     loop {
         let db = context.connect(4).await?;
-        let mut in_hand = Vec::new();
-        for id in 1..=CALLERS {
-            in_hand.push(item::load(&context, i64::try_from(id)?).await?);
-        }
-        let rival = context.other.begin().await?;
-        rival.execute_unprepared("UPDATE item SET name = name").await?;
+        let (in_hand, rival) = held(&context).await?;
         let since = Instant::now();
         let writing = go(calls(CALLERS, |caller| {
             let (db, in_hand) = (db.clone(), in_hand[caller].clone());
@@ -83,18 +92,12 @@ async fn whoever_waits_to_write_has_no_connection(context: Context) -> Outcome {
 
 /// Whoever has the turn waits for a transaction of somebody else's. The others then wait in the database, as they would without turns.
 async fn whoever_waits_to_write_does_not_wait_for_long_behind_somebody_else(context: Context) -> Outcome {
-    const CALLERS: usize = 3;
     // A queue of a row would stand still for five seconds.
     const AT_MOST: Duration = Duration::from_secs(4);
 
     item::create(&context).await?;
     let db = context.connect(4).await?;
-    let mut in_hand = Vec::new();
-    for id in 1..=CALLERS {
-        in_hand.push(item::load(&context, i64::try_from(id)?).await?);
-    }
-    let rival = context.other.begin().await?;
-    rival.execute_unprepared("UPDATE item SET name = name").await?;
+    let (in_hand, rival) = held(&context).await?;
     let since = Instant::now();
     let writing = go(calls(CALLERS, |caller| {
         let (db, in_hand) = (db.clone(), in_hand[caller].clone());
